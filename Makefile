@@ -1,0 +1,95 @@
+# sync_ext: build with "make", install with "make install".
+#
+# Two commands need nothing but git, make and apt, and set up the rest themselves:
+#   make demo     shows the extension at work on a server of its own
+#   make check    runs every test
+
+#
+# Developer goals
+#
+# These work before PostgreSQL is installed, so they must not include PGXS (whose
+# own "check" refuses).  The header of each script says what it does and takes.
+#
+DEVELOPER_GOALS = demo check lint format matrix asan coverage bench-progress
+
+ifneq ($(filter $(DEVELOPER_GOALS),$(MAKECMDGOALS)),)
+
+.PHONY: $(MAKECMDGOALS)
+.NOTPARALLEL:
+
+$(filter-out bench-progress,$(DEVELOPER_GOALS)):
+	@test/run/$@.sh
+
+bench-progress:
+	@test/bench/progress.sh
+
+# A goal of PGXS that is named beside them gets a make of its own.
+$(filter-out $(DEVELOPER_GOALS),$(MAKECMDGOALS)):
+	@$(MAKE) $@
+
+else
+
+#
+# What is built; the control file is the one place of the version
+#
+EXTENSION = sync_ext
+EXTVERSION := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" $(EXTENSION).control)
+MODULE_big = $(EXTENSION)
+
+#
+# The parts, in the order of the floors (see src/README.md)
+#
+PARTS = kit history remote progress
+
+OBJS = $(EXTENSION).o $(patsubst %.c,%.o,$(foreach part,$(PARTS),$(sort $(wildcard src/$(part)/*.c))))
+
+#
+# The install script is joined from the parts' SQL
+#
+SQL_PARTS = $(foreach part,$(PARTS),$(wildcard src/$(part)/$(part).sql))
+DATA_built = $(EXTENSION)--$(EXTVERSION).sql
+
+#
+# Tests: regress in sql/, isolation in test/specs/, their answers in expected/,
+# TAP in test/t/
+#
+REGRESS = install         # first: it creates the extension for all that follow
+
+ISOLATION =
+
+TAP_TESTS = 1
+PROVE_TESTS = test/t/*.pl
+
+# The answers must not depend on the locale of whoever runs the tests.
+REGRESS_OPTS = --encoding=UTF8 --no-locale
+ISOLATION_OPTS := $(REGRESS_OPTS) --inputdir=test --outputdir=. --load-extension=$(EXTENSION)
+
+#
+# Flags
+#
+PG_CPPFLAGS = -Isrc -I$(shell $(PG_CONFIG) --includedir)
+SHLIB_LINK = -lpq
+
+#
+# PGXS
+#
+PG_CONFIG ?= pg_config
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+ifeq ($(PGXS),)
+$(error no pg_config found: "make check" sets up what is missing, or give PG_CONFIG=)
+endif
+include $(PGXS)
+
+#
+# Own rules
+#
+PG_PROVE_FLAGS += -I test/perl
+
+$(DATA_built): $(EXTENSION).control Makefile $(SQL_PARTS)
+	{ printf '%s\n' '\echo Use "CREATE EXTENSION $(EXTENSION)" to load this file. \quit'; \
+	for part in $(SQL_PARTS); do echo; cat $$part || exit 1; done; } > $@
+
+# PGXS does not track headers, so every object depends on all of them.
+$(OBJS) $(OBJS:.o=.bc): $(wildcard src/*/*.h)
+
+endif

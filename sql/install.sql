@@ -1,0 +1,3 @@
+-- what the extension brings
+CREATE EXTENSION sync_ext;
+SHOW sync_ext.environment;

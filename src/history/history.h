@@ -1,0 +1,39 @@
+/*-------------------------------------------------------------------------
+ *
+ * history.h
+ *	  sync_history: every executed run ends as one row of it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef HISTORY_H
+#define HISTORY_H
+
+#include "datatype/timestamp.h"
+
+/* A run under way; the strings belong to the caller */
+typedef struct SyncRun
+{
+	const char *operation;	 /* what kind of run, as "progress" */
+	const char *subject;	 /* what for; NULL: everything */
+	const char *environment; /* where: the setting, or a server's name */
+	const char *run_by;		 /* the role it runs as */
+	TimestampTz started_at;
+	int64 rows_read;
+	int64 inserted;
+	int64 updated;
+	int64 unchanged;
+	const char *details; /* a JSON object, or NULL */
+} SyncRun;
+
+/* in history_record.c */
+extern void sync_history_start(SyncRun *run, const char *operation);
+extern void sync_history_succeeded(const SyncRun *run);
+extern char *sync_history_failed_row(const SyncRun *run,
+									 const ErrorData *error);
+extern void sync_history_insert(const char *row);
+
+/* in history_writer.c */
+extern void sync_history_failed(const SyncRun *run, const ErrorData *error);
+extern PGDLLEXPORT void sync_history_writer_main(Datum segment);
+
+#endif /* HISTORY_H */

@@ -1,0 +1,49 @@
+-- History: what was done, by whom, and how it ended.
+
+CREATE TABLE sync_history (
+	history_id bigint GENERATED ALWAYS AS IDENTITY,
+	operation text NOT NULL,
+	subject text,
+	environment text NOT NULL,
+	run_by text NOT NULL,
+	status text NOT NULL,
+	started_at timestamptz NOT NULL,
+	duration interval NOT NULL,
+	rows_read bigint NOT NULL DEFAULT 0,
+	inserted bigint NOT NULL DEFAULT 0,
+	updated bigint NOT NULL DEFAULT 0,
+	unchanged bigint NOT NULL DEFAULT 0,
+	details jsonb,
+	error_sqlstate text,
+	error_message text,
+	error_detail text,
+	error_hint text,
+	error_context text,
+	CONSTRAINT sync_history_pkey PRIMARY KEY (history_id),
+	CONSTRAINT sync_history_status_check CHECK (status IN ('success', 'failed'))
+);
+CREATE INDEX sync_history_started_at_idx ON sync_history (started_at);
+REVOKE ALL ON TABLE sync_history FROM PUBLIC;
+SELECT pg_catalog.pg_extension_config_dump('sync_history', '');
+SELECT pg_catalog.pg_extension_config_dump('sync_history_history_id_seq', '');
+
+COMMENT ON TABLE sync_history IS
+'One row for each executed run, also for one that failed and was rolled back. Dry runs leave none.';
+COMMENT ON COLUMN sync_history.history_id IS 'Identity of the run.';
+COMMENT ON COLUMN sync_history.operation IS 'What kind of run it was: progress.';
+COMMENT ON COLUMN sync_history.subject IS 'What the run was for, as the competition it was restricted to; NULL where it was for everything.';
+COMMENT ON COLUMN sync_history.environment IS 'Where it ran: sync_ext.environment for this database, else the name of the foreign server.';
+COMMENT ON COLUMN sync_history.run_by IS 'The role whose rights the run had.';
+COMMENT ON COLUMN sync_history.status IS 'success or failed.';
+COMMENT ON COLUMN sync_history.started_at IS 'When the run began.';
+COMMENT ON COLUMN sync_history.duration IS 'How long it took, up to the writing of this row.';
+COMMENT ON COLUMN sync_history.rows_read IS 'Rows of evidence that were read.';
+COMMENT ON COLUMN sync_history.inserted IS 'Rows that were added.';
+COMMENT ON COLUMN sync_history.updated IS 'Rows that were changed.';
+COMMENT ON COLUMN sync_history.unchanged IS 'Keys whose row was right already.';
+COMMENT ON COLUMN sync_history.details IS 'The counts of each step of the run, by its name.';
+COMMENT ON COLUMN sync_history.error_sqlstate IS 'SQLSTATE of the error of a failed run.';
+COMMENT ON COLUMN sync_history.error_message IS 'Message of that error.';
+COMMENT ON COLUMN sync_history.error_detail IS 'Detail of that error.';
+COMMENT ON COLUMN sync_history.error_hint IS 'Hint of that error.';
+COMMENT ON COLUMN sync_history.error_context IS 'Where in the work that error was raised.';

@@ -1,0 +1,52 @@
+/*-------------------------------------------------------------------------
+ *
+ * kit_compat.h
+ *	  What differs between server versions: the only place that asks for one.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef KIT_COMPAT_H
+#define KIT_COMPAT_H
+
+#include "catalog/pg_foreign_server.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/wait_event.h"
+
+/*
+ * The wait event of that name.  Servers before 17 have one event for all
+ * extensions.
+ */
+static inline uint32
+sync_compat_wait_event(const char *name)
+{
+#if PG_VERSION_NUM >= 170000
+	return WaitEventExtensionNew(name);
+#else
+	return PG_WAIT_EXTENSION;
+#endif
+}
+
+/*
+ * Raise unless the current user may use that foreign server.  Servers before
+ * 16 have a function for each kind of object.
+ */
+static inline void
+sync_compat_check_server_usage(Oid serverid, const char *name)
+{
+#if PG_VERSION_NUM >= 160000
+	AclResult result =
+		object_aclcheck(ForeignServerRelationId,
+						serverid,
+						GetUserId(),
+						ACL_USAGE);
+#else
+	AclResult result =
+		pg_foreign_server_aclcheck(serverid, GetUserId(), ACL_USAGE);
+#endif
+
+	if (result != ACLCHECK_OK)
+		aclcheck_error(result, OBJECT_FOREIGN_SERVER, name);
+}
+
+#endif /* KIT_COMPAT_H */

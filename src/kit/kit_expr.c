@@ -1,0 +1,147 @@
+/*-------------------------------------------------------------------------
+ *
+ * kit_expr.c
+ *	  SQL expressions that users write into definitions.
+ *
+ * They are read with the server's own grammar, so that a text which would
+ * end the statement that it is put into is refused when it is stored.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "lib/stringinfo.h"
+#include "nodes/parsenodes.h"
+#include "nodes/value.h"
+#include "parser/parser.h"
+
+#include "kit/kit_expr.h"
+
+/* What the error context needs to say about a text under the parser */
+typedef struct ExpressionContext
+{
+	const char *text;
+	const char *what;
+} ExpressionContext;
+
+static void report_expression(void *arg);
+static FuncCall *plain_call(Node *expression);
+
+/*
+ * Parse "text" as one SQL expression.  "what" names it in errors, as in
+ * "counter "n" of rule "r"".  Returns the raw tree in the current memory
+ * context; raises where the text is no single expression.
+ */
+Node *
+sync_kit_parse_expression(const char *text, const char *what)
+{
+	ExpressionContext where = {text, what};
+	ErrorContextCallback frame = {
+		.previous = error_context_stack,
+		.callback = report_expression,
+		.arg = &where,
+	};
+	StringInfoData statement;
+	List *trees;
+	SelectStmt *select;
+
+	initStringInfo(&statement);
+	appendStringInfo(&statement, "SELECT (\n%s\n)", text);
+
+	error_context_stack = &frame;
+	trees = raw_parser(statement.data, RAW_PARSE_DEFAULT);
+	if (list_length(trees) == 1)
+	{
+		SelectStmt bare = {.type = T_SelectStmt};
+
+		select = (SelectStmt *) linitial_node(RawStmt, trees)->stmt;
+		if (IsA(select, SelectStmt) && list_length(select->targetList) == 1)
+		{
+			ResTarget *target = linitial_node(ResTarget, select->targetList);
+
+			/* nothing but the one target may stand in the statement */
+			bare.targetList = select->targetList;
+			bare.limitOption = select->limitOption;
+			if (target->name == NULL && equal(select, &bare))
+			{
+				error_context_stack = frame.previous;
+				return target->val;
+			}
+		}
+	}
+	ereport(ERROR,
+			errcode(ERRCODE_SYNTAX_ERROR),
+			errmsg("%s is not a single SQL expression", what),
+			errdetail("It reads: %s", text));
+}
+
+/*
+ * For an expression of the form count(DISTINCT column), the name of the
+ * column; NULL for any other.
+ */
+char *
+sync_kit_counted_column(Node *expression)
+{
+	FuncCall *call = plain_call(expression);
+	ColumnRef *column;
+
+	if (call == NULL || !call->agg_distinct || list_length(call->args) != 1 ||
+		strcmp(strVal(linitial(call->funcname)), "count") != 0)
+		return NULL;
+	column = linitial(call->args);
+	if (!IsA(column, ColumnRef) || list_length(column->fields) != 1 ||
+		!IsA(linitial(column->fields), String))
+		return NULL;
+	return strVal(linitial(column->fields));
+}
+
+/*
+ * For a plain aggregate that can be taken of parts and then of the parts'
+ * results, the name of the second one: sum for count(...) and sum(...), min
+ * and max for themselves.  NULL for any other expression.
+ */
+const char *
+sync_kit_simple_aggregate(Node *expression)
+{
+	FuncCall *call = plain_call(expression);
+	const char *name;
+
+	if (call == NULL || call->agg_distinct)
+		return NULL;
+	name = strVal(linitial(call->funcname));
+	if (strcmp(name, "count") == 0 || strcmp(name, "sum") == 0)
+		return "sum";
+	if (strcmp(name, "min") == 0)
+		return "min";
+	if (strcmp(name, "max") == 0)
+		return "max";
+	return NULL;
+}
+
+/*
+ * The call of an unqualified function without FILTER, ORDER BY or OVER, or
+ * NULL where the expression is something else.
+ */
+static FuncCall *
+plain_call(Node *expression)
+{
+	FuncCall *call = (FuncCall *) expression;
+
+	if (!IsA(expression, FuncCall) || list_length(call->funcname) != 1 ||
+		call->agg_order != NIL || call->agg_filter != NULL ||
+		call->over != NULL || call->agg_within_group || call->func_variadic)
+		return NULL;
+	return call;
+}
+
+/*
+ * Error context: show the user's own text, not the statement around it.
+ */
+static void
+report_expression(void *arg)
+{
+	ExpressionContext *where = arg;
+
+	errposition(0);
+	errcontext("%s: %s", where->what, where->text);
+}

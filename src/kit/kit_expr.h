@@ -1,0 +1,17 @@
+/*-------------------------------------------------------------------------
+ *
+ * kit_expr.h
+ *	  SQL expressions that users write into definitions.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef KIT_EXPR_H
+#define KIT_EXPR_H
+
+#include "nodes/nodes.h"
+
+extern Node *sync_kit_parse_expression(const char *text, const char *what);
+extern char *sync_kit_counted_column(Node *expression);
+extern const char *sync_kit_simple_aggregate(Node *expression);
+
+#endif /* KIT_EXPR_H */

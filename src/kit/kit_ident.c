@@ -1,0 +1,136 @@
+/*-------------------------------------------------------------------------
+ *
+ * kit_ident.c
+ *	  Names: of the extension itself, of relations and in SQL text.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/indexing.h"
+#include "catalog/pg_extension.h"
+#include "lib/stringinfo.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/regproc.h"
+#include "utils/rel.h"
+
+#include "kit/kit_ident.h"
+
+#define EXTENSION_NAME "sync_ext"
+#define SCHEMA_MARK	   "@extschema@"
+
+static void find_extension(Oid *schema, Oid *owner);
+
+/*
+ * The role that owns the extension in this database.  Raises when the
+ * extension has not been created here.
+ */
+Oid
+sync_kit_extension_owner(void)
+{
+	Oid schema;
+	Oid owner;
+
+	find_extension(&schema, &owner);
+	return owner;
+}
+
+/*
+ * Replace each "@extschema@" in "sql" by the extension's schema, quoted.  The
+ * result lives in the current memory context.
+ */
+char *
+sync_kit_bind_schema(const char *sql)
+{
+	StringInfoData bound;
+	Oid schema;
+	Oid owner;
+	const char *name;
+	const char *mark;
+
+	find_extension(&schema, &owner);
+	name = quote_identifier(get_namespace_name(schema));
+
+	initStringInfo(&bound);
+	while ((mark = strstr(sql, SCHEMA_MARK)) != NULL)
+	{
+		appendBinaryStringInfo(&bound, sql, mark - sql);
+		appendStringInfoString(&bound, name);
+		sql = mark + strlen(SCHEMA_MARK);
+	}
+	appendStringInfoString(&bound, sql);
+	return bound.data;
+}
+
+/*
+ * Raise unless "name" is written as a relation name: NAME or SCHEMA.NAME,
+ * each part quoted where SQL would want it quoted.
+ */
+void
+sync_kit_check_relation_name(const char *name)
+{
+	List *parts = stringToQualifiedNameList(name);
+
+	if (list_length(parts) > 2)
+		ereport(ERROR,
+				errcode(ERRCODE_INVALID_NAME),
+				errmsg("relation name \"%s\" has too many parts", name),
+				errhint("Write it as NAME or SCHEMA.NAME."));
+}
+
+/*
+ * Quote an identifier always, so that composed SQL reads evenly and a column
+ * can never be taken for a keyword.  Lives in the current memory context.
+ */
+const char *
+sync_kit_quote(const char *name)
+{
+	StringInfoData quoted;
+
+	initStringInfo(&quoted);
+	appendStringInfoChar(&quoted, '"');
+	for (const char *c = name; *c; c++)
+	{
+		if (*c == '"')
+			appendStringInfoChar(&quoted, '"');
+		appendStringInfoChar(&quoted, *c);
+	}
+	appendStringInfoChar(&quoted, '"');
+	return quoted.data;
+}
+
+/*
+ * Read the extension's schema and owner from pg_extension.
+ */
+static void
+find_extension(Oid *schema, Oid *owner)
+{
+	Relation catalog = table_open(ExtensionRelationId, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple tuple;
+
+	ScanKeyInit(&key,
+				Anum_pg_extension_extname,
+				BTEqualStrategyNumber,
+				F_NAMEEQ,
+				CStringGetDatum(EXTENSION_NAME));
+	scan =
+		systable_beginscan(catalog, ExtensionNameIndexId, true, NULL, 1, &key);
+	tuple = systable_getnext(scan);
+	if (!HeapTupleIsValid(tuple))
+		ereport(ERROR,
+				errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				errmsg("extension \"%s\" does not exist in this database",
+					   EXTENSION_NAME),
+				errhint("Run CREATE EXTENSION %s.", EXTENSION_NAME));
+	*schema = ((Form_pg_extension) GETSTRUCT(tuple))->extnamespace;
+	*owner = ((Form_pg_extension) GETSTRUCT(tuple))->extowner;
+	systable_endscan(scan);
+	table_close(catalog, AccessShareLock);
+}

@@ -1,0 +1,16 @@
+/*-------------------------------------------------------------------------
+ *
+ * kit_ident.h
+ *	  Names: of the extension itself, of relations and in SQL text.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef KIT_IDENT_H
+#define KIT_IDENT_H
+
+extern Oid sync_kit_extension_owner(void);
+extern char *sync_kit_bind_schema(const char *sql);
+extern void sync_kit_check_relation_name(const char *name);
+extern const char *sync_kit_quote(const char *name);
+
+#endif /* KIT_IDENT_H */

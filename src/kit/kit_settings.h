@@ -1,0 +1,16 @@
+/*-------------------------------------------------------------------------
+ *
+ * kit_settings.h
+ *	  The settings of sync_ext.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef KIT_SETTINGS_H
+#define KIT_SETTINGS_H
+
+/* sync_ext.environment: the name that reports give this database */
+extern char *sync_guc_environment;
+
+extern void sync_kit_settings_init(void);
+
+#endif /* KIT_SETTINGS_H */

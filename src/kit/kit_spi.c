@@ -1,0 +1,243 @@
+/*-------------------------------------------------------------------------
+ *
+ * kit_spi.c
+ *	  Running SQL in this database: the only user of SPI.
+ *
+ * Statements on users' relations run with the rights and the search_path of
+ * the caller, as if typed by it.  Statements on our own tables ("own") are
+ * fixed texts that run as the owner of the extension with a search_path of
+ * pg_catalog; an error leaves the identity to the (sub)transaction's abort,
+ * which restores both.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "tcop/dest.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+
+#include "kit/kit_ident.h"
+#include "kit/kit_spi.h"
+
+/* A receiver that turns each row into text and hands it to a sink */
+typedef struct TextReceiver
+{
+	DestReceiver pub;
+	SyncRowSink sink;
+	void *sink_arg;
+	MemoryContext caller; /* the sink runs here */
+	MemoryContext row;	  /* reset after each row */
+	int ncells;
+	FmgrInfo *output; /* the columns' output functions */
+	char **cells;
+} TextReceiver;
+
+static void receiver_startup(DestReceiver *self, int operation, TupleDesc desc);
+static bool receiver_take(TupleTableSlot *slot, DestReceiver *self);
+static void receiver_shutdown(DestReceiver *self);
+static void receiver_destroy(DestReceiver *self);
+
+/*
+ * Run one statement with the caller's rights and hand each row to "sink"
+ * (NULL: rows are thrown away).  "params" may be NULL.  read_only uses the
+ * active snapshot, so that several statements see one state, and works on a
+ * standby; otherwise each statement sees what is committed when it starts.
+ * Returns how many rows it returned or touched.  Raises whatever it raises.
+ */
+uint64
+sync_kit_spi_run(const char *sql,
+				 ParamListInfo params,
+				 bool read_only,
+				 SyncRowSink sink,
+				 void *arg)
+{
+	TextReceiver receiver = {
+		.pub =
+			{
+				.receiveSlot = receiver_take,
+				.rStartup = receiver_startup,
+				.rShutdown = receiver_shutdown,
+				.rDestroy = receiver_destroy,
+				.mydest = DestTuplestore,
+			},
+		.sink = sink,
+		.sink_arg = arg,
+		.caller = CurrentMemoryContext,
+	};
+	SPIExecuteOptions options = {
+		.params = params,
+		.read_only = read_only,
+		.dest = sink ? &receiver.pub : NULL,
+	};
+	uint64 processed;
+	int rc;
+
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	rc = SPI_execute_extended(sql, &options);
+	if (rc < 0)
+		elog(ERROR, "SPI_execute_extended: %s", SPI_result_code_string(rc));
+	processed = SPI_processed;
+	if (SPI_finish() != SPI_OK_FINISH)
+		elog(ERROR, "SPI_finish failed");
+	return processed;
+}
+
+/*
+ * The same for a statement on our own tables: "sql" names them with the
+ * prefix "@extschema@.", and runs as the owner of the extension.
+ */
+uint64
+sync_kit_spi_run_own(const char *sql,
+					 ParamListInfo params,
+					 bool read_only,
+					 SyncRowSink sink,
+					 void *arg)
+{
+	SyncOwnerScope scope;
+	char *bound = sync_kit_bind_schema(sql);
+	uint64 processed;
+
+	sync_kit_owner_enter(&scope);
+	processed = sync_kit_spi_run(bound, params, read_only, sink, arg);
+	sync_kit_owner_leave(&scope);
+	pfree(bound);
+	return processed;
+}
+
+/*
+ * Read from our own tables; the rows live in the current memory context.
+ */
+SyncRows *
+sync_kit_spi_rows_own(const char *sql, ParamListInfo params)
+{
+	SyncRows *rows = sync_kit_rows_create();
+
+	sync_kit_spi_run_own(sql, params, true, sync_kit_rows_collect, rows);
+	return rows;
+}
+
+/*
+ * Make a parameter list of texts in the current memory context; a NULL value
+ * is an SQL NULL.
+ */
+ParamListInfo
+sync_kit_text_params(int nparams, const char **values)
+{
+	ParamListInfo params = makeParamList(nparams);
+
+	for (int i = 0; i < nparams; i++)
+	{
+		ParamExternData *param = &params->params[i];
+
+		param->ptype = TEXTOID;
+		param->pflags = PARAM_FLAG_CONST;
+		param->isnull = values[i] == NULL;
+		param->value = values[i] ? CStringGetTextDatum(values[i]) : (Datum) 0;
+	}
+	return params;
+}
+
+/*
+ * Become the owner of the extension, with a pinned search_path, until
+ * sync_kit_owner_leave.  Only fixed statements may run in between.
+ */
+void
+sync_kit_owner_enter(SyncOwnerScope *scope)
+{
+	Oid owner = sync_kit_extension_owner();
+
+	GetUserIdAndSecContext(&scope->userid, &scope->security);
+	scope->guc_nest = NewGUCNestLevel();
+	SetUserIdAndSecContext(owner,
+						   scope->security | SECURITY_LOCAL_USERID_CHANGE);
+	(void) set_config_option("search_path",
+							 "pg_catalog, pg_temp",
+							 PGC_USERSET,
+							 PGC_S_SESSION,
+							 GUC_ACTION_SAVE,
+							 true,
+							 0,
+							 false);
+}
+
+/*
+ * Take the caller's identity and settings back.
+ */
+void
+sync_kit_owner_leave(SyncOwnerScope *scope)
+{
+	AtEOXact_GUC(false, scope->guc_nest);
+	SetUserIdAndSecContext(scope->userid, scope->security);
+}
+
+/*
+ * Look up the output functions of the result's columns.
+ */
+static void
+receiver_startup(DestReceiver *self, int operation, TupleDesc desc)
+{
+	TextReceiver *receiver = (TextReceiver *) self;
+
+	receiver->row = AllocSetContextCreate(CurrentMemoryContext,
+										  "sync text row",
+										  ALLOCSET_DEFAULT_SIZES);
+	receiver->ncells = desc->natts;
+	receiver->output = palloc0(Max(desc->natts, 1) * sizeof(FmgrInfo));
+	receiver->cells = palloc0(Max(desc->natts, 1) * sizeof(char *));
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Oid function;
+		bool varlena;
+
+		getTypeOutputInfo(TupleDescAttr(desc, i)->atttypid, &function, &varlena);
+		fmgr_info(function, &receiver->output[i]);
+	}
+}
+
+/*
+ * Turn a row into text and hand it on.
+ */
+static bool
+receiver_take(TupleTableSlot *slot, DestReceiver *self)
+{
+	TextReceiver *receiver = (TextReceiver *) self;
+	MemoryContext executor = MemoryContextSwitchTo(receiver->row);
+
+	slot_getallattrs(slot);
+	for (int i = 0; i < receiver->ncells; i++)
+		receiver->cells[i] =
+			slot->tts_isnull[i]
+				? NULL
+				: OutputFunctionCall(&receiver->output[i], slot->tts_values[i]);
+
+	MemoryContextSwitchTo(receiver->caller);
+	receiver->sink(receiver->sink_arg, receiver->ncells, receiver->cells);
+	MemoryContextSwitchTo(executor);
+	MemoryContextReset(receiver->row);
+	return true;
+}
+
+/*
+ * Free what startup made.
+ */
+static void
+receiver_shutdown(DestReceiver *self)
+{
+	MemoryContextDelete(((TextReceiver *) self)->row);
+}
+
+/*
+ * The receiver itself lies on its caller's stack: nothing to free.
+ */
+static void
+receiver_destroy(DestReceiver *self)
+{
+}

@@ -1,0 +1,39 @@
+/*-------------------------------------------------------------------------
+ *
+ * kit_spi.h
+ *	  Running SQL in this database.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef KIT_SPI_H
+#define KIT_SPI_H
+
+#include "nodes/params.h"
+
+#include "kit/kit_rows.h"
+
+/* Saved identity, to be given back to sync_kit_owner_leave */
+typedef struct SyncOwnerScope
+{
+	Oid userid;
+	int security;
+	int guc_nest;
+} SyncOwnerScope;
+
+extern uint64 sync_kit_spi_run(const char *sql,
+							   ParamListInfo params,
+							   bool read_only,
+							   SyncRowSink sink,
+							   void *arg);
+extern uint64 sync_kit_spi_run_own(const char *sql,
+								   ParamListInfo params,
+								   bool read_only,
+								   SyncRowSink sink,
+								   void *arg);
+extern SyncRows *sync_kit_spi_rows_own(const char *sql, ParamListInfo params);
+extern ParamListInfo sync_kit_text_params(int nparams, const char **values);
+
+extern void sync_kit_owner_enter(SyncOwnerScope *scope);
+extern void sync_kit_owner_leave(SyncOwnerScope *scope);
+
+#endif /* KIT_SPI_H */

@@ -1,0 +1,310 @@
+/*-------------------------------------------------------------------------
+ *
+ * progress_check.c
+ *	  What is checked when a rule is stored.
+ *
+ * A rule that cannot work is refused here, by name and value.  Whether its
+ * relations exist is not asked: they may be made later, and may be those of a
+ * foreign server.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "commands/extension.h"
+#include "commands/trigger.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+#include "kit/kit_expr.h"
+#include "kit/kit_ident.h"
+#include "kit/kit_spi.h"
+#include "progress/progress.h"
+
+/* The columns of list_parts, in the order of its SELECT list */
+enum PartCell
+{
+	PART_KIND,
+	PART_NAME,
+	PART_TEXT,
+};
+
+static HeapTuple set_shipped(TriggerData *trigger, HeapTuple tuple);
+static char *column_text(TriggerData *trigger,
+						 HeapTuple tuple,
+						 const char *name);
+static void check_parts(TriggerData *trigger,
+						HeapTuple tuple,
+						const char *rule_name);
+static SyncRows *list_parts(TriggerData *trigger, HeapTuple tuple);
+static void check_expression(const char *text,
+							 const char *kind,
+							 const char *name,
+							 const char *rule_name);
+static void refuse(const char *rule_name, const char *why);
+static void check_tracked(TriggerData *trigger);
+static bool keeps(TriggerData *trigger, const char *column);
+
+/*
+ * Check the row that the trigger on sync_progress_rules was fired for.
+ * Returns the row to be stored.  Raises where the rule cannot work.
+ */
+HeapTuple
+sync_progress_check_rule(TriggerData *trigger)
+{
+	HeapTuple tuple = trigger->tg_trigtuple;
+	char *rule_name;
+
+	if (TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
+	{
+		check_tracked(trigger);
+		return tuple;
+	}
+	if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event))
+	{
+		check_tracked(trigger);
+		tuple = trigger->tg_newtuple;
+	}
+
+	rule_name = column_text(trigger, tuple, "rule_name");
+	if (rule_name == NULL)
+		return tuple; /* the constraint will say so */
+	check_parts(trigger, tuple, rule_name);
+
+	if (creating_extension)
+		return tuple;
+	if (TRIGGER_FIRED_BY_INSERT(trigger->tg_event))
+		sync_kit_spi_run_own("DELETE FROM @extschema@.sync_progress_rules"
+							 " WHERE rule_name = $1 AND shipped",
+							 sync_kit_text_params(1, (const char **) &rule_name),
+							 false,
+							 NULL,
+							 NULL);
+	return set_shipped(trigger, tuple);
+}
+
+/*
+ * Whatever a user stores is the user's.
+ */
+static HeapTuple
+set_shipped(TriggerData *trigger, HeapTuple tuple)
+{
+	int column = get_attnum(RelationGetRelid(trigger->tg_relation), "shipped");
+	Datum value = BoolGetDatum(false);
+	bool isnull = false;
+
+	return heap_modify_tuple_by_cols(tuple,
+									 RelationGetDescr(trigger->tg_relation),
+									 1,
+									 &column,
+									 &value,
+									 &isnull);
+}
+
+/*
+ * A column of the row as text, NULL where it is NULL.
+ */
+static char *
+column_text(TriggerData *trigger, HeapTuple tuple, const char *name)
+{
+	TupleDesc desc = RelationGetDescr(trigger->tg_relation);
+	AttrNumber number =
+		get_attnum(RelationGetRelid(trigger->tg_relation), name);
+	bool isnull;
+	Datum value = heap_getattr(tuple, number, desc, &isnull);
+	Oid output;
+	bool varlena;
+
+	if (isnull)
+		return NULL;
+	getTypeOutputInfo(TupleDescAttr(desc, number - 1)->atttypid,
+					  &output,
+					  &varlena);
+	return OidOutputFunctionCall(output, value);
+}
+
+/*
+ * Check names and expressions.
+ */
+static void
+check_parts(TriggerData *trigger, HeapTuple tuple, const char *rule_name)
+{
+	static const char *const relations[] = {"evidence", "progress"};
+	static const char *const conditions[] = {"evidence_filter", "validation"};
+	SyncRows *parts;
+
+	for (int i = 0; i < lengthof(relations); i++)
+	{
+		char *name = column_text(trigger, tuple, relations[i]);
+
+		if (name)
+			sync_kit_check_relation_name(name);
+	}
+	for (int i = 0; i < lengthof(conditions); i++)
+	{
+		char *text = column_text(trigger, tuple, conditions[i]);
+
+		if (text)
+			check_expression(text, "column", conditions[i], rule_name);
+	}
+
+	parts = list_parts(trigger, tuple);
+	for (int i = 0; i < parts->nrows; i++)
+	{
+		char **part = parts->rows[i];
+
+		if (strcmp(part[PART_KIND], "problem") == 0)
+			refuse(rule_name, part[PART_TEXT]);
+		else if (strcmp(part[PART_KIND], "lookup") == 0)
+			sync_kit_check_relation_name(part[PART_TEXT]);
+		else
+			check_expression(part[PART_TEXT],
+							 part[PART_KIND],
+							 part[PART_NAME],
+							 rule_name);
+	}
+}
+
+/*
+ * What is wrong with the row's arrays and objects ("problem"), and, where
+ * nothing is, the texts in them that are to be parsed ("counter", "fallback",
+ * "lookup").
+ */
+static SyncRows *
+list_parts(TriggerData *trigger, HeapTuple tuple)
+{
+	const char *values[] = {
+		column_text(trigger, tuple, "key_columns"),
+		column_text(trigger, tuple, "progress_key_columns"),
+		column_text(trigger, tuple, "competition_column"),
+		column_text(trigger, tuple, "counters"),
+		column_text(trigger, tuple, "insert_columns"),
+		column_text(trigger, tuple, "status_column"),
+		column_text(trigger, tuple, "completed_at_column"),
+	};
+
+	return sync_kit_spi_rows_own(
+		"WITH given AS (SELECT $1::text[] AS key,"
+		" coalesce($2::text[], $1::text[]) AS progress_key,"
+		" $4::jsonb AS counters, $5::jsonb AS inserts), "
+		"counter AS (SELECT c.key AS name, c.value FROM given, jsonb_each("
+		" CASE jsonb_typeof(counters) WHEN 'object' THEN counters ELSE '{}' END) AS c), "
+		"inserted AS (SELECT i.key AS name, i.value FROM given, jsonb_each("
+		" CASE jsonb_typeof(inserts) WHEN 'object' THEN inserts ELSE '{}' END) AS i), "
+		"member AS (SELECT i.name, m.key, m.value FROM inserted AS i, jsonb_each("
+		" CASE jsonb_typeof(i.value) WHEN 'object' THEN i.value ELSE '{}' END) AS m), "
+		"problem AS ("
+		"SELECT 'The array key_columns is empty.' AS text FROM given"
+		" WHERE cardinality(key) = 0 "
+		"UNION ALL SELECT 'There are more than 32 key_columns.' FROM given"
+		" WHERE cardinality(key) > 32 "
+		"UNION ALL SELECT 'The key columns must be plain lists of names.' FROM given"
+		" WHERE array_ndims(key) > 1 OR array_ndims(progress_key) > 1"
+		" OR array_position(key, NULL) IS NOT NULL"
+		" OR array_position(progress_key, NULL) IS NOT NULL "
+		"UNION ALL SELECT format('There are %s key_columns, and %s progress_key_columns.',"
+		" cardinality(key), cardinality(progress_key)) FROM given"
+		" WHERE cardinality(key) <> cardinality(progress_key) "
+		"UNION ALL SELECT format('The competition_column \"%s\" is not one of key_columns.', $3)"
+		" FROM given WHERE $3 <> ALL (key) "
+		"UNION ALL SELECT 'The value of counters is not a JSON object.' FROM given"
+		" WHERE jsonb_typeof(counters) <> 'object' "
+		"UNION ALL SELECT 'The value of insert_columns is not a JSON object.' FROM given"
+		" WHERE jsonb_typeof(inserts) <> 'object' "
+		"UNION ALL SELECT format('The counter \"%s\" is not a string.', name)"
+		" FROM counter WHERE jsonb_typeof(value) <> 'string' "
+		"UNION ALL SELECT format('The insert column \"%s\" is not a JSON object.', name)"
+		" FROM inserted WHERE jsonb_typeof(value) <> 'object' "
+		"UNION ALL SELECT format('The insert column \"%s\" has neither \"column\" nor \"fallback\".', name)"
+		" FROM inserted WHERE jsonb_typeof(value) = 'object' AND NOT value ?| '{column,fallback}' "
+		"UNION ALL SELECT format('The insert column \"%s\" has \"lookup\" but no \"column\".', name)"
+		" FROM inserted WHERE value ? 'lookup' AND NOT value ? 'column' "
+		"UNION ALL SELECT format('The insert column \"%s\" has a member \"%s\" that is not recognized,"
+		" or not of the right type: %s.', name, key, value)"
+		" FROM member WHERE NOT CASE key"
+		" WHEN 'lookup' THEN jsonb_typeof(value) = 'string'"
+		" WHEN 'fallback' THEN jsonb_typeof(value) = 'string'"
+		" WHEN 'optional' THEN jsonb_typeof(value) = 'boolean'"
+		" WHEN 'column' THEN jsonb_typeof(value) = 'string'"
+		" OR value @? '$[*] ? (@.type() == \"string\")'"
+		" AND NOT value @? 'strict $[*] ? (@.type() != \"string\")'"
+		" ELSE false END "
+		"UNION ALL SELECT format('Column \"%s\" of the progress relation is set more than once.', name)"
+		" FROM (SELECT unnest(progress_key) AS name FROM given UNION ALL VALUES ($6), ($7)"
+		" UNION ALL SELECT name FROM counter UNION ALL SELECT name FROM inserted) AS used"
+		" WHERE name IS NOT NULL GROUP BY name HAVING count(*) > 1) "
+		"SELECT 'problem', NULL, text FROM problem "
+		"UNION ALL SELECT 'counter', name, value #>> '{}' FROM counter"
+		" WHERE NOT EXISTS (SELECT FROM problem) "
+		"UNION ALL SELECT key, name, value #>> '{}' FROM member"
+		" WHERE key IN ('lookup', 'fallback') AND NOT EXISTS (SELECT FROM problem)",
+		sync_kit_text_params(lengthof(values), values));
+}
+
+/*
+ * Raise unless "text" is an SQL expression.
+ */
+static void
+check_expression(const char *text,
+				 const char *kind,
+				 const char *name,
+				 const char *rule_name)
+{
+	(void)
+		sync_kit_parse_expression(text,
+								  psprintf("%s \"%s\" of progress rule \"%s\"",
+										   kind,
+										   name,
+										   rule_name));
+}
+
+/*
+ * Raise that the rule cannot be stored.
+ */
+static void
+refuse(const char *rule_name, const char *why)
+{
+	ereport(ERROR,
+			errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			errmsg("progress rule \"%s\" is not valid", rule_name),
+			errdetail_internal("%s", why),
+			errhint("The comments on the columns of sync_progress_rules say what each may hold: \\d+ sync_progress_rules."));
+}
+
+/*
+ * The triggers and notes of a tracked rule are made for its evidence and its
+ * key: raise where these would change.  After any other change, everything
+ * has to be read again.
+ */
+static void
+check_tracked(TriggerData *trigger)
+{
+	char *rule_name = column_text(trigger, trigger->tg_trigtuple, "rule_name");
+
+	if (!sync_progress_has_triggers(rule_name))
+		return;
+
+	if (TRIGGER_FIRED_BY_DELETE(trigger->tg_event) ||
+		!keeps(trigger, "rule_name") || !keeps(trigger, "evidence") ||
+		!keeps(trigger, "key_columns"))
+		ereport(ERROR,
+				errcode(ERRCODE_OBJECT_IN_USE),
+				errmsg("progress rule \"%s\" is tracked", rule_name),
+				errdetail("Its name, evidence and key_columns cannot change meanwhile."),
+				errhint("Run SELECT sync_untrack_progress('%s') first.",
+						rule_name));
+	sync_progress_note_everything(rule_name);
+}
+
+/*
+ * Whether an update leaves that column, which is never NULL, as it was.
+ */
+static bool
+keeps(TriggerData *trigger, const char *column)
+{
+	char *old = column_text(trigger, trigger->tg_trigtuple, column);
+	char *new = column_text(trigger, trigger->tg_newtuple, column);
+
+	return new != NULL &&strcmp(old, new) == 0;
+}

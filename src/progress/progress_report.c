@@ -1,0 +1,440 @@
+/*-------------------------------------------------------------------------
+ *
+ * progress_report.c
+ *	  The report of a run, in lines, as EXPLAIN gives its plan.
+ *
+ * Changes of all rules that read the same evidence stand together under the
+ * competition that they are of.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_collation.h"
+#include "mb/pg_wchar.h"
+#include "nodes/value.h"
+#include "utils/varlena.h"
+
+#include "progress/progress.h"
+
+/* The marks at the head of a line, in UTF-8 and in ASCII */
+typedef struct Icons
+{
+	const char *sync;
+	const char *chart;
+	const char *add;
+	const char *update;
+	const char *warning;
+	const char *good;
+	const char *more;
+} Icons;
+
+static const Icons icons_utf8 = {
+	.sync = "🔄",
+	.chart = "📊",
+	.add = "➕",
+	.update = "🔄",
+	.warning = "⚠️ ",
+	.good = "✅",
+	.more = "…",
+};
+
+static const Icons icons_ascii = {
+	.sync = "==",
+	.chart = "--",
+	.add = "+",
+	.update = "~",
+	.warning = "!",
+	.good = "ok",
+	.more = "...",
+};
+
+/* One change and where it stands in the report */
+typedef struct Entry
+{
+	int family; /* rules on the same evidence are one family */
+	int order;	/* as the changes came */
+	SyncOutcome *outcome;
+	SyncChange *change;
+} Entry;
+
+/* A report being written */
+typedef struct Report
+{
+	SyncProgressRequest *request;
+	List *outcomes;
+	const Icons *icons;
+	SyncLineSink sink;
+	void *arg;
+} Report;
+
+static void line(Report *report, const char *format, ...)
+	pg_attribute_printf(2, 3);
+static void write_warnings(Report *report);
+static void write_changes(Report *report);
+static Entry *sort_changes(Report *report, int *count);
+static int find_family(Report *report, SyncOutcome *outcome);
+static int compare_entries(const void *a, const void *b);
+static int compare_values(const char *a, const char *b);
+static void write_heading(Report *report, int family, const char *competition);
+static void write_change(Report *report, Entry *entry);
+static void write_summary(Report *report);
+static bool write_count(Report *report,
+						SyncRule *rule,
+						const char *verb,
+						const char *verb_done,
+						int64 count);
+
+/*
+ * Write the report of a run line by line.
+ */
+void
+sync_progress_report(SyncProgressRequest *request,
+					 SyncSite *site,
+					 List *outcomes,
+					 SyncLineSink sink,
+					 void *arg)
+{
+	/* a client of another encoding could not be sent the icons */
+	bool utf8 =
+		GetDatabaseEncoding() == PG_UTF8 && pg_get_client_encoding() == PG_UTF8;
+	Report report = {
+		.request = request,
+		.outcomes = outcomes,
+		.icons = utf8 ? &icons_utf8 : &icons_ascii,
+		.sink = sink,
+		.arg = arg,
+	};
+
+	line(&report,
+		 "%s Direct sync initialized for %s",
+		 report.icons->sync,
+		 site->name);
+	write_warnings(&report);
+	write_changes(&report);
+	write_summary(&report);
+}
+
+/*
+ * Write one formatted line.
+ */
+static void
+line(Report *report, const char *format, ...)
+{
+	StringInfoData text;
+	int needed;
+
+	initStringInfo(&text);
+	do
+	{
+		va_list args;
+
+		va_start(args, format);
+		needed = appendStringInfoVA(&text, format, args);
+		va_end(args);
+		if (needed > 0)
+			enlargeStringInfo(&text, needed);
+	} while (needed > 0);
+	report->sink(report->arg, text.data);
+	pfree(text.data);
+}
+
+/*
+ * Evidence that could not be used, each fact once.
+ */
+static void
+write_warnings(Report *report)
+{
+	List *said = NIL;
+	ListCell *cell;
+
+	foreach(cell, report->outcomes)
+	{
+		SyncOutcome *outcome = lfirst(cell);
+		SyncRule *rule = outcome->rule;
+
+		for (int i = 0; i < list_length(rule->key); i++)
+		{
+			String *fact;
+
+			if (outcome->missing[i] == 0)
+				continue;
+			fact = makeString(psprintf("%s without %s, left out: " INT64_FORMAT,
+									   rule->evidence->name,
+									   (char *) list_nth(rule->key, i),
+									   outcome->missing[i]));
+			if (!list_member(said, fact))
+				line(report, "%s %s", report->icons->warning, strVal(fact));
+			said = lappend(said, fact);
+		}
+		if (outcome->invalid > 0)
+			line(report,
+				 "%s %s that do not meet the validation of rule \"%s\", left as they are: " INT64_FORMAT,
+				 report->icons->warning,
+				 rule->label,
+				 rule->name,
+				 outcome->invalid);
+	}
+}
+
+/*
+ * The changes, each under its competition, up to the limit.
+ */
+static void
+write_changes(Report *report)
+{
+	int count;
+	Entry *entries = sort_changes(report, &count);
+	int listed = Min(count, report->request->max_details);
+	int64 left = -listed;
+	ListCell *cell;
+
+	if (count == 0 && report->request->competition)
+	{
+		write_heading(report, 0, report->request->competition);
+		line(report, "   %s Up to date", report->icons->good);
+	}
+	for (int i = 0; i < listed; i++)
+	{
+		Entry *entry = &entries[i];
+
+		if (i == 0 || entry->family != entries[i - 1].family ||
+			strcmp(entry->change->competition,
+				   entries[i - 1].change->competition) != 0)
+			write_heading(report, entry->family, entry->change->competition);
+		write_change(report, entry);
+	}
+
+	foreach(cell, report->outcomes)
+	{
+		SyncOutcome *outcome = lfirst(cell);
+
+		left += outcome->added + outcome->updated;
+	}
+	if (left > 0)
+		line(report,
+			 report->request->dry_run
+				 ? "%s and " INT64_FORMAT
+				   " more changes; sync_progress_drift() lists them all"
+				 : "%s and " INT64_FORMAT " more changes",
+			 report->icons->more,
+			 left);
+}
+
+/*
+ * All changes of all rules, sorted for the report.
+ */
+static Entry *
+sort_changes(Report *report, int *count)
+{
+	Entry *entries;
+	int n = 0;
+	ListCell *cell;
+
+	foreach(cell, report->outcomes)
+		n += list_length(((SyncOutcome *) lfirst(cell))->changes);
+	entries = palloc(Max(n, 1) * sizeof(Entry));
+
+	n = 0;
+	foreach(cell, report->outcomes)
+	{
+		SyncOutcome *outcome = lfirst(cell);
+		ListCell *change;
+
+		foreach(change, outcome->changes)
+		{
+			Entry *entry = &entries[n];
+
+			entry->family = find_family(report, outcome);
+			entry->order = n++;
+			entry->outcome = outcome;
+			entry->change = lfirst(change);
+		}
+	}
+	qsort(entries, n, sizeof(Entry), compare_entries);
+	*count = n;
+	return entries;
+}
+
+/*
+ * The position of the first outcome that reads the same evidence by the same
+ * competition column.
+ */
+static int
+find_family(Report *report, SyncOutcome *outcome)
+{
+	ListCell *cell;
+
+	foreach(cell, report->outcomes)
+	{
+		if (sync_progress_same_family(((SyncOutcome *) lfirst(cell))->rule,
+									  outcome->rule))
+			return foreach_current_index(cell);
+	}
+	return 0;
+}
+
+/*
+ * Order by family, competition, and as the changes came.
+ */
+static int
+compare_entries(const void *a, const void *b)
+{
+	const Entry *left = a;
+	const Entry *right = b;
+	int order = left->family - right->family;
+
+	if (order == 0)
+		order = compare_values(left->change->competition,
+							   right->change->competition);
+	return order != 0 ? order : left->order - right->order;
+}
+
+/*
+ * Compare two values as the database would: numbers by size, else as text.
+ */
+static int
+compare_values(const char *a, const char *b)
+{
+	size_t a_length = strlen(a);
+	size_t b_length = strlen(b);
+
+	if (strspn(a, "0123456789") == a_length &&
+		strspn(b, "0123456789") == b_length)
+		return a_length != b_length ? (a_length > b_length ? 1 : -1)
+									: strcmp(a, b);
+	return varstr_cmp(a, a_length, b, b_length, DEFAULT_COLLATION_OID);
+}
+
+/*
+ * Head a competition with what all rules of the family know of its evidence.
+ */
+static void
+write_heading(Report *report, int family, const char *competition)
+{
+	SyncHeading *best = NULL;
+	SyncRule *best_rule = NULL;
+	ListCell *cell;
+
+	foreach(cell, report->outcomes)
+	{
+		SyncOutcome *outcome = lfirst(cell);
+		ListCell *heading;
+
+		if (find_family(report, outcome) != family)
+			continue;
+		foreach(heading, outcome->headings)
+		{
+			SyncHeading *candidate = lfirst(heading);
+
+			if (strcmp(candidate->competition, competition) == 0 &&
+				(best == NULL ||
+				 list_length(outcome->rule->key) > list_length(best_rule->key)))
+			{
+				best = candidate;
+				best_rule = outcome->rule;
+			}
+		}
+	}
+
+	if (best == NULL)
+		line(report, "%s Processing %s", report->icons->chart, competition);
+	else if (list_length(best_rule->key) == 1)
+		line(report,
+			 "%s Processing %s: %s %s",
+			 report->icons->chart,
+			 competition,
+			 best->rows,
+			 best_rule->evidence->name);
+	else
+		line(report,
+			 "%s Processing %s: %s %s, %s %s",
+			 report->icons->chart,
+			 competition,
+			 best->rows,
+			 best_rule->evidence->name,
+			 best->keys,
+			 best_rule->label);
+}
+
+/*
+ * One change.
+ */
+static void
+write_change(Report *report, Entry *entry)
+{
+	SyncChange *change = entry->change;
+	SyncRule *rule = entry->outcome->rule;
+	const char *verb;
+
+	if (report->request->dry_run)
+		verb = change->add ? "Would ADD" : "Would UPDATE";
+	else
+		verb = change->add ? "ADDED" : "UPDATED";
+
+	if (change->rest)
+		line(report,
+			 "   %s %s %s: %s (%s %s)",
+			 change->add ? report->icons->add : report->icons->update,
+			 verb,
+			 rule->progress->name,
+			 change->rest,
+			 change->rows,
+			 rule->evidence->name);
+	else
+		line(report,
+			 "   %s %s %s record",
+			 change->add ? report->icons->add : report->icons->update,
+			 verb,
+			 rule->progress->name);
+}
+
+/*
+ * The counts.
+ */
+static void
+write_summary(Report *report)
+{
+	bool any = false;
+	ListCell *cell;
+
+	line(report, "%s SUMMARY:", report->icons->chart);
+	foreach(cell, report->outcomes)
+	{
+		SyncOutcome *outcome = lfirst(cell);
+
+		any |=
+			write_count(report, outcome->rule, "add", "added", outcome->added);
+		any |= write_count(report,
+						   outcome->rule,
+						   "update",
+						   "updated",
+						   outcome->updated);
+	}
+	if (report->outcomes == NIL)
+		line(report, "   No progress rule is enabled");
+	else if (!any)
+		line(report, "   %s Nothing to do", report->icons->good);
+}
+
+/*
+ * One count, unless it is 0.  Returns whether it was written.
+ */
+static bool
+write_count(Report *report,
+			SyncRule *rule,
+			const char *verb,
+			const char *verb_done,
+			int64 count)
+{
+	if (count == 0)
+		return false;
+	line(report,
+		 "   %c%s %s%s: " INT64_FORMAT,
+		 pg_toupper(rule->label[0]),
+		 rule->label + 1,
+		 report->request->dry_run ? "to " : "",
+		 report->request->dry_run ? verb : verb_done,
+		 count);
+	return true;
+}

@@ -1,0 +1,447 @@
+/*-------------------------------------------------------------------------
+ *
+ * progress_run.c
+ *	  A run of reconciliation: open the site, lock, apply each rule, report,
+ *	  leave a row in history.
+ *
+ * Two runs never work on one progress relation at once: a run that writes
+ * first takes a SHARE ROW EXCLUSIVE lock on each, which readers do not notice
+ * and every other writer waits for, so that no key is ever added twice, with a
+ * unique constraint or without.  The locks are taken in one order everywhere.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_class.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "storage/ipc.h"
+#include "utils/builtins.h"
+#include "utils/json.h"
+#include "utils/memutils.h"
+
+#include "progress/progress.h"
+
+/* The columns of the composed statement's result */
+enum RunCell
+{
+	RUN_KIND,
+	RUN_1,
+	RUN_2,
+	RUN_3,
+	RUN_4,
+	RUN_5,
+};
+
+/* the run that writes, for record_exit; set by sync_progress_run */
+static SyncRun *writing_run = NULL;
+
+static void watch_exit(void);
+static void check_may_write(void);
+static SyncRun *start_run(SyncProgressRequest *request);
+static void perform(SyncProgressRequest *request,
+					SyncRun *run,
+					SyncLineSink sink,
+					void *arg);
+static void lock_progress(SyncSite *site, List *rules);
+static int compare_names(const ListCell *a, const ListCell *b);
+static SyncOutcome *apply_rule(SyncSite *site,
+							   SyncRule *rule,
+							   SyncProgressRequest *request,
+							   List *headed);
+static void take_row(void *arg, int ncells, char **cells);
+static List *list_headed(SyncProgressRequest *request,
+						 SyncRule *rule,
+						 List *outcomes);
+static void check_evidence(SyncProgressRequest *request, List *outcomes);
+static void sum_up(SyncRun *run, List *outcomes);
+static void record_failure(void *run, const ErrorData *error);
+static void record_exit(int code, Datum arg);
+static void name_rule(void *rule);
+
+/*
+ * Reconcile, or find out what reconciling would do, and give the report line
+ * by line to "sink".  A run that writes leaves a row in sync_history, also
+ * when it raises.
+ */
+void
+sync_progress_run(SyncProgressRequest *request, SyncLineSink sink, void *arg)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	SyncRun *run = start_run(request);
+	SyncRun *outer;
+
+	if (request->dry_run)
+	{
+		perform(request, run, sink, arg);
+		return;
+	}
+
+	outer = writing_run;
+	watch_exit();
+	PG_TRY();
+	{
+		writing_run = run;
+		check_may_write();
+		perform(request, run, sink, arg);
+		writing_run = outer;
+	}
+	PG_CATCH();
+	{
+		ErrorData *error;
+
+		writing_run = outer;
+		MemoryContextSwitchTo(caller);
+		error = CopyErrorData();
+		FlushErrorState();
+		sync_history_failed(run, error);
+		ReThrowError(error);
+	}
+	PG_END_TRY();
+}
+
+/*
+ * The FATAL error of a session that is told to end passes PG_CATCH by: have
+ * record_exit called then.
+ */
+static void
+watch_exit(void)
+{
+	static bool watching = false;
+
+	if (!watching)
+		before_shmem_exit(record_exit, (Datum) 0);
+	watching = true;
+}
+
+/*
+ * Raise where nothing can be written, or where this transaction would not see
+ * what another run has just committed.
+ */
+static void
+check_may_write(void)
+{
+	PreventCommandIfReadOnly("sync_progress(dry_run => false)");
+	if (IsolationUsesXactSnapshot())
+		ereport(ERROR,
+				errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
+				errmsg("sync_progress(dry_run => false) cannot run with isolation level REPEATABLE READ or SERIALIZABLE"),
+				errdetail("It would not see what another run commits while it waits for it, and add rows twice."),
+				errhint("Run it with isolation level READ COMMITTED."));
+}
+
+/*
+ * What history will say of the run.  It lives as long as the transaction, for
+ * the sake of a remote commit at its end.
+ */
+static SyncRun *
+start_run(SyncProgressRequest *request)
+{
+	MemoryContext caller = MemoryContextSwitchTo(TopTransactionContext);
+	SyncRun *run = palloc(sizeof(SyncRun));
+
+	sync_history_start(run, "progress");
+	run->subject = request->competition ? pstrdup(request->competition) : NULL;
+	run->environment = pstrdup(sync_progress_site_name(request->environment));
+	MemoryContextSwitchTo(caller);
+	return run;
+}
+
+/*
+ * The run itself.
+ */
+static void
+perform(SyncProgressRequest *request, SyncRun *run, SyncLineSink sink, void *arg)
+{
+	List *rules = sync_progress_load_rules(request->rule, request->competition);
+	List *outcomes = NIL;
+	SyncSite site;
+	ListCell *cell;
+
+	sync_progress_open_site(&site, request->environment, !request->dry_run);
+	sync_progress_inspect(&site, rules);
+	if (site.writes)
+		lock_progress(&site, rules);
+
+	foreach(cell, rules)
+		outcomes =
+			lappend(outcomes,
+					apply_rule(&site,
+							   lfirst(cell),
+							   request,
+							   list_headed(request, lfirst(cell), outcomes)));
+	check_evidence(request, outcomes);
+	sync_progress_report(request, &site, outcomes, sink, arg);
+
+	if (!site.writes)
+	{
+		sync_progress_close_site(&site);
+		return;
+	}
+	sum_up(run, outcomes);
+	sync_history_succeeded(run);
+	if (site.remote)
+		sync_remote_commit_with_transaction(site.remote, record_failure, run);
+}
+
+/*
+ * Lock the progress relations, in the order of their names.  A foreign table
+ * cannot be locked: an advisory lock keeps at least other runs away.
+ */
+static void
+lock_progress(SyncSite *site, List *rules)
+{
+	List *relations = NIL;
+	ListCell *cell;
+
+	foreach(cell, rules)
+		relations = lappend(relations, ((SyncRule *) lfirst(cell))->progress);
+	list_sort(relations, compare_names);
+
+	foreach(cell, relations)
+	{
+		SyncRelation *relation = lfirst(cell);
+		char *sql;
+
+		if (relation->kind == RELKIND_FOREIGN_TABLE)
+			sql = psprintf("SELECT pg_catalog.pg_advisory_xact_lock("
+						   "pg_catalog.hashtextextended(%s, 0))",
+						   quote_literal_cstr(psprintf("sync_ext progress %s",
+													   relation->qualified)));
+		else
+			sql = psprintf("LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE",
+						   relation->qualified);
+		sync_progress_site_run(site, sql, NULL, NULL, NULL);
+	}
+}
+
+/*
+ * Order relations by their full names.
+ */
+static int
+compare_names(const ListCell *a, const ListCell *b)
+{
+	return strcmp(((SyncRelation *) lfirst(a))->qualified,
+				  ((SyncRelation *) lfirst(b))->qualified);
+}
+
+/*
+ * Apply one rule on the site.  "headed" are the competitions that the report
+ * will head anyway, so that this rule tells what it knows of them.
+ */
+static SyncOutcome *
+apply_rule(SyncSite *site,
+		   SyncRule *rule,
+		   SyncProgressRequest *request,
+		   List *headed)
+{
+	SyncOutcome *outcome = palloc0(sizeof(SyncOutcome));
+	SyncScope scope = {
+		.competition = request->competition,
+		.headed = headed,
+		.max_details = request->max_details,
+	};
+	ErrorContextCallback frame = {
+		.previous = error_context_stack,
+		.callback = name_rule,
+		.arg = rule,
+	};
+
+	outcome->rule = rule;
+	outcome->missing = palloc0(list_length(rule->key) * sizeof(int64));
+
+	error_context_stack = &frame;
+	/* notes are of this database, and hold keys, not competitions */
+	if (site->remote == NULL && request->competition == NULL)
+		outcome->tracked =
+			sync_progress_touched(rule, site->writes, request->full, &scope);
+	sync_progress_site_run(site,
+						   sync_progress_compose_run(rule, &scope, site->writes),
+						   scope.touched,
+						   take_row,
+						   outcome);
+	error_context_stack = frame.previous;
+	return outcome;
+}
+
+/*
+ * Take one row of the statement's result into the outcome; a SyncRowSink.
+ */
+static void
+take_row(void *arg, int ncells, char **cells)
+{
+	SyncOutcome *outcome = arg;
+
+	if (strcmp(cells[RUN_KIND], "total") == 0)
+	{
+		outcome->rows_read = strtoi64(cells[RUN_1], NULL, 10);
+		outcome->keys = strtoi64(cells[RUN_2], NULL, 10);
+		outcome->added = strtoi64(cells[RUN_3], NULL, 10);
+		outcome->updated = strtoi64(cells[RUN_4], NULL, 10);
+		outcome->invalid = strtoi64(cells[RUN_5], NULL, 10);
+	}
+	else if (strcmp(cells[RUN_KIND], "missing") == 0)
+		outcome->missing[atoi(cells[RUN_1])] = strtoi64(cells[RUN_2], NULL, 10);
+	else if (strcmp(cells[RUN_KIND], "change") == 0)
+	{
+		SyncChange *change = palloc0(sizeof(SyncChange));
+
+		change->add = strcmp(cells[RUN_1], "add") == 0;
+		change->competition = pstrdup(cells[RUN_2]);
+		change->rest = cells[RUN_3] ? pstrdup(cells[RUN_3]) : NULL;
+		change->rows = cells[RUN_4] ? pstrdup(cells[RUN_4]) : "0";
+		outcome->changes = lappend(outcome->changes, change);
+	}
+	else
+	{
+		SyncHeading *heading = palloc0(sizeof(SyncHeading));
+
+		heading->competition = cells[RUN_1] ? pstrdup(cells[RUN_1]) : "";
+		heading->rows = pstrdup(cells[RUN_2]);
+		heading->keys = pstrdup(cells[RUN_3]);
+		outcome->headings = lappend(outcome->headings, heading);
+	}
+}
+
+/*
+ * The competitions that the report will head in the rule's family: the one
+ * that was asked for, or those of the changes so far.
+ */
+static List *
+list_headed(SyncProgressRequest *request, SyncRule *rule, List *outcomes)
+{
+	List *headed = NIL;
+	ListCell *cell;
+
+	if (request->competition)
+		return list_make1(pstrdup(request->competition));
+
+	foreach(cell, outcomes)
+	{
+		SyncOutcome *outcome = lfirst(cell);
+		ListCell *change;
+
+		if (!sync_progress_same_family(outcome->rule, rule))
+			continue;
+		foreach(change, outcome->changes)
+		{
+			char *competition = ((SyncChange *) lfirst(change))->competition;
+
+			/* the changes of one competition come together */
+			if (headed == NIL || strcmp(llast(headed), competition) != 0)
+				headed = lappend(headed, competition);
+		}
+	}
+	return headed;
+}
+
+/*
+ * Raise where a competition was asked for and no rule has evidence of it.
+ */
+static void
+check_evidence(SyncProgressRequest *request, List *outcomes)
+{
+	SyncRule *rule;
+	ListCell *cell;
+
+	if (request->competition == NULL || outcomes == NIL)
+		return;
+	foreach(cell, outcomes)
+		if (((SyncOutcome *) lfirst(cell))->rows_read > 0)
+			return;
+
+	rule = ((SyncOutcome *) linitial(outcomes))->rule;
+	ereport(ERROR,
+			errcode(ERRCODE_NO_DATA_FOUND),
+			errmsg("no %s data found for \"%s\"",
+				   rule->evidence->name,
+				   request->competition),
+			errhint("Names are compared exactly with column \"%s\" of %s: SELECT DISTINCT %s FROM %s shows them.",
+					(char *) list_nth(rule->key, rule->competition),
+					rule->evidence->qualified,
+					quote_identifier(list_nth(rule->key, rule->competition)),
+					rule->evidence->qualified));
+}
+
+/*
+ * Put the counts of all rules into the run.
+ */
+static void
+sum_up(SyncRun *run, List *outcomes)
+{
+	StringInfoData details;
+	ListCell *cell;
+
+	initStringInfo(&details);
+	foreach(cell, outcomes)
+	{
+		SyncOutcome *outcome = lfirst(cell);
+
+		run->rows_read += outcome->rows_read;
+		run->inserted += outcome->added;
+		run->updated += outcome->updated;
+		run->unchanged +=
+			outcome->keys - outcome->invalid - outcome->added -
+			Min(outcome->updated,
+				outcome->keys - outcome->invalid - outcome->added);
+
+		appendStringInfoString(&details, details.len > 0 ? ", " : "{");
+		escape_json(&details, outcome->rule->name);
+		appendStringInfo(&details,
+						 ": {\"keys\": " INT64_FORMAT
+						 ", \"added\": " INT64_FORMAT
+						 ", \"updated\": " INT64_FORMAT
+						 ", \"invalid\": " INT64_FORMAT ", \"tracked\": %s}",
+						 outcome->keys,
+						 outcome->added,
+						 outcome->updated,
+						 outcome->invalid,
+						 outcome->tracked ? "true" : "false");
+	}
+	if (details.len > 0)
+		appendStringInfoChar(&details, '}');
+	run->details = details.len > 0 ? details.data : NULL;
+}
+
+/*
+ * Write the history row of a run whose remote commit failed; the local row
+ * that said success goes with the local transaction.  A SyncRemoteFailure.
+ */
+static void
+record_failure(void *run, const ErrorData *error)
+{
+	((SyncRun *) run)->details = NULL;
+	sync_history_failed(run, error);
+}
+
+/*
+ * Write the history row of a run whose session was told to end.
+ */
+static void
+record_exit(int code, Datum arg)
+{
+	ErrorData error = {
+		.sqlerrcode = ERRCODE_ADMIN_SHUTDOWN,
+		.message = "the session was ended during the run",
+	};
+
+	if (writing_run)
+		sync_history_failed(writing_run, &error);
+	writing_run = NULL;
+}
+
+/*
+ * Error context: which rule was at work.
+ */
+static void
+name_rule(void *arg)
+{
+	SyncRule *rule = arg;
+
+	errcontext("while reconciling by progress rule \"%s\" (%s to %s)",
+			   rule->name,
+			   rule->evidence->given,
+			   rule->progress->given);
+}

@@ -1,0 +1,201 @@
+/*-------------------------------------------------------------------------
+ *
+ * progress_sql.c
+ *	  The SQL face of progress: arguments in, rows out.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "commands/trigger.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "utils/builtins.h"
+#include "utils/tuplestore.h"
+
+#include "progress/progress.h"
+
+PG_FUNCTION_INFO_V1(sync_sql_progress);
+PG_FUNCTION_INFO_V1(sync_sql_progress_analyze);
+PG_FUNCTION_INFO_V1(sync_sql_progress_drift);
+PG_FUNCTION_INFO_V1(sync_sql_progress_note);
+PG_FUNCTION_INFO_V1(sync_sql_progress_rules_check);
+PG_FUNCTION_INFO_V1(sync_sql_track_progress);
+PG_FUNCTION_INFO_V1(sync_sql_untrack_progress);
+
+/* Where the rows of a set-returning function go */
+typedef struct ResultSet
+{
+	ReturnSetInfo *info;
+	AttInMetadata *input; /* of a composite result */
+} ResultSet;
+
+static const char *text_argument(FunctionCallInfo fcinfo, int i);
+static void put_line(void *arg, const char *line);
+static void put_row(void *arg, int ncells, char **cells);
+static TriggerData *trigger_data(FunctionCallInfo fcinfo, const char *name);
+
+/*
+ * sync_progress(dry_run boolean, competition text, environment text,
+ *				 rule text, full boolean, max_details integer)
+ *		RETURNS SETOF text
+ */
+Datum
+sync_sql_progress(PG_FUNCTION_ARGS)
+{
+	SyncProgressRequest request = {
+		.dry_run = PG_ARGISNULL(0) || PG_GETARG_BOOL(0),
+		.competition = text_argument(fcinfo, 1),
+		.environment = text_argument(fcinfo, 2),
+		.rule = text_argument(fcinfo, 3),
+		.full = !PG_ARGISNULL(4) && PG_GETARG_BOOL(4),
+		.max_details = PG_ARGISNULL(5) ? PG_INT32_MAX : PG_GETARG_INT32(5),
+	};
+	ResultSet result = {.info = (ReturnSetInfo *) fcinfo->resultinfo};
+
+	if (request.max_details < 0)
+		ereport(ERROR,
+				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("max_details must not be negative: %d",
+					   request.max_details),
+				errhint("0 leaves the summary alone, NULL lists every change."));
+	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
+	sync_progress_run(&request, put_line, &result);
+	return (Datum) 0;
+}
+
+/*
+ * sync_progress_drift(competition text, rule text, environment text)
+ *		RETURNS SETOF record
+ */
+Datum
+sync_sql_progress_drift(PG_FUNCTION_ARGS)
+{
+	SyncProgressRequest request = {
+		.dry_run = true,
+		.competition = text_argument(fcinfo, 0),
+		.rule = text_argument(fcinfo, 1),
+		.environment = text_argument(fcinfo, 2),
+	};
+	ResultSet result = {.info = (ReturnSetInfo *) fcinfo->resultinfo};
+
+	InitMaterializedSRF(fcinfo, 0);
+	result.input = TupleDescGetAttInMetadata(result.info->setDesc);
+	sync_progress_drift(&request, put_row, &result);
+	return (Datum) 0;
+}
+
+/*
+ * sync_progress_analyze(environment text) RETURNS SETOF text
+ */
+Datum
+sync_sql_progress_analyze(PG_FUNCTION_ARGS)
+{
+	ResultSet result = {.info = (ReturnSetInfo *) fcinfo->resultinfo};
+
+	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
+	sync_progress_analyze(text_argument(fcinfo, 0), put_line, &result);
+	return (Datum) 0;
+}
+
+/*
+ * sync_track_progress(rule text) RETURNS void
+ */
+Datum
+sync_sql_track_progress(PG_FUNCTION_ARGS)
+{
+	sync_progress_track(text_argument(fcinfo, 0));
+	PG_RETURN_VOID();
+}
+
+/*
+ * sync_untrack_progress(rule text) RETURNS void
+ */
+Datum
+sync_sql_untrack_progress(PG_FUNCTION_ARGS)
+{
+	sync_progress_untrack(text_argument(fcinfo, 0));
+	PG_RETURN_VOID();
+}
+
+/*
+ * sync_progress_note() RETURNS trigger
+ */
+Datum
+sync_sql_progress_note(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger = trigger_data(fcinfo, "sync_progress_note");
+
+	if (!TRIGGER_FIRED_FOR_STATEMENT(trigger->tg_event) ||
+		!TRIGGER_FIRED_AFTER(trigger->tg_event) ||
+		trigger->tg_trigger->tgnargs < 2)
+		ereport(ERROR,
+				errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				errmsg("trigger \"%s\" was not made by sync_track_progress()",
+					   trigger->tg_trigger->tgname));
+	sync_progress_note(trigger);
+	return PointerGetDatum(NULL);
+}
+
+/*
+ * sync_progress_rules_check() RETURNS trigger
+ */
+Datum
+sync_sql_progress_rules_check(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger = trigger_data(fcinfo, "sync_progress_rules_check");
+
+	return PointerGetDatum(sync_progress_check_rule(trigger));
+}
+
+/*
+ * An argument of type text as a string, NULL where it is NULL.
+ */
+static const char *
+text_argument(FunctionCallInfo fcinfo, int i)
+{
+	return PG_ARGISNULL(i) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(i));
+}
+
+/*
+ * Put one line into the result; a SyncLineSink.
+ */
+static void
+put_line(void *arg, const char *line)
+{
+	ResultSet *result = arg;
+	Datum value = CStringGetTextDatum(line);
+	bool isnull = false;
+
+	tuplestore_putvalues(result->info->setResult,
+						 result->info->setDesc,
+						 &value,
+						 &isnull);
+}
+
+/*
+ * Put one row of text into the result; a SyncRowSink.
+ */
+static void
+put_row(void *arg, int ncells, char **cells)
+{
+	ResultSet *result = arg;
+	HeapTuple tuple = BuildTupleFromCStrings(result->input, cells);
+
+	tuplestore_puttuple(result->info->setResult, tuple);
+	heap_freetuple(tuple);
+}
+
+/*
+ * What a trigger function was called with.  Raises where it was not called as
+ * one.
+ */
+static TriggerData *
+trigger_data(FunctionCallInfo fcinfo, const char *name)
+{
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		ereport(ERROR,
+				errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				errmsg("function %s() can be called only as a trigger", name));
+	return (TriggerData *) fcinfo->context;
+}

@@ -1,0 +1,322 @@
+/*-------------------------------------------------------------------------
+ *
+ * progress_track.c
+ *	  Tracked rules: triggers that note which keys of the evidence change, and
+ *	  reading the notes back.
+ *
+ * A rule is tracked when its four triggers stand on the evidence, enabled, and
+ * by nothing else, so that dropping the table or a trigger ends it.  Notes are
+ * rows of a logged table, written by the statement that changes the evidence
+ * and taken by the run that reads it: they commit, crash and roll back with
+ * their causes.
+ *
+ * A run deletes the notes before it reads the evidence, each statement with a
+ * snapshot of its own; a change that commits in between is read now and its
+ * note stays for the next run.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_type.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/regproc.h"
+
+#include "kit/kit_ident.h"
+#include "kit/kit_spi.h"
+#include "progress/progress.h"
+
+#define TOUCHED_MAX 100000 /* beyond, reading everything costs less */
+
+/* The triggers of rule $1, wherever they stand */
+#define FROM_TRIGGERS                                                             \
+	" FROM pg_trigger g"                                                          \
+	" JOIN pg_proc f ON f.oid = g.tgfoid AND f.prosrc = 'sync_sql_progress_note'" \
+	" JOIN pg_class c ON c.oid = g.tgrelid"                                       \
+	" JOIN pg_namespace n ON n.oid = c.relnamespace"                              \
+	" WHERE g.tgname IN (SELECT format('sync_track_%s_%s', $1, event)"            \
+	" FROM unnest('{insert,update,delete,truncate}'::text[]) AS event)"
+
+static Oid find_evidence(SyncRule *rule);
+static void create_triggers(SyncRule *rule, const char *evidence);
+static bool is_tracked(SyncRule *rule);
+static SyncRows *read_notes(SyncRule *rule, bool take);
+static bool use_notes(SyncRows *notes, int nkeys, SyncScope *scope);
+
+/*
+ * Begin to note changes of a rule's evidence.
+ */
+void
+sync_progress_track(const char *rule_name)
+{
+	SyncRule *rule = linitial(sync_progress_load_rules(rule_name, NULL));
+	Oid relid = find_evidence(rule);
+
+	if (sync_progress_has_triggers(rule_name))
+		ereport(ERROR,
+				errcode(ERRCODE_DUPLICATE_OBJECT),
+				errmsg("progress rule \"%s\" is already tracked", rule_name),
+				errhint("Run SELECT sync_untrack_progress('%s') first.",
+						rule_name));
+	create_triggers(rule,
+					quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
+											   get_rel_name(relid)));
+	sync_progress_note_everything(rule_name);
+}
+
+/*
+ * Cease to note changes, and forget the notes.
+ */
+void
+sync_progress_untrack(const char *rule_name)
+{
+	ParamListInfo params = sync_kit_text_params(1, &rule_name);
+	SyncRows *drops = sync_kit_spi_rows_own(
+		"SELECT format('DROP TRIGGER %I ON %I.%I', g.tgname, n.nspname, c.relname)" FROM_TRIGGERS,
+		params);
+
+	if (drops->nrows == 0)
+		ereport(ERROR,
+				errcode(ERRCODE_UNDEFINED_OBJECT),
+				errmsg("progress rule \"%s\" is not tracked", rule_name));
+	for (int i = 0; i < drops->nrows; i++)
+		sync_kit_spi_run(drops->rows[i][0], NULL, false, NULL, NULL);
+	sync_kit_spi_run_own("DELETE FROM @extschema@.sync_progress_notes WHERE rule_name = $1",
+						 params,
+						 false,
+						 NULL,
+						 NULL);
+}
+
+/*
+ * Whether a rule of that name has triggers anywhere.
+ */
+bool
+sync_progress_has_triggers(const char *rule_name)
+{
+	SyncRows *found =
+		sync_kit_spi_rows_own("SELECT 1" FROM_TRIGGERS,
+							  sync_kit_text_params(1, &rule_name));
+
+	return found->nrows > 0;
+}
+
+/*
+ * Note that any key of the rule may have changed.
+ */
+void
+sync_progress_note_everything(const char *rule_name)
+{
+	sync_kit_spi_run_own("INSERT INTO @extschema@.sync_progress_notes (rule_name) VALUES ($1)",
+						 sync_kit_text_params(1, &rule_name),
+						 false,
+						 NULL,
+						 NULL);
+}
+
+/*
+ * Let "scope" read only the keys that changed since the rule's last run; with
+ * "take", their notes are deleted.  Returns false, and leaves the scope as it
+ * is, where everything is to be read: the rule is not tracked, the notes say
+ * so, they are too many, or "all" asks for it.
+ */
+bool
+sync_progress_touched(SyncRule *rule, bool take, bool all, SyncScope *scope)
+{
+	SyncRows *notes;
+
+	if (!is_tracked(rule))
+		return false;
+	notes = read_notes(rule, take);
+	return !all && use_notes(notes, list_length(rule->key), scope);
+}
+
+/*
+ * The evidence of a rule, locked against changes until the triggers are in.
+ * Raises where statement triggers would not see every change.
+ */
+static Oid
+find_evidence(SyncRule *rule)
+{
+	RangeVar *name =
+		makeRangeVarFromNameList(stringToQualifiedNameList(rule->evidence
+															   ->given));
+	Oid relid = RangeVarGetRelid(name, ShareRowExclusiveLock, false);
+	ListCell *cell;
+
+	if (get_rel_relkind(relid) != RELKIND_RELATION || has_subclass(relid) ||
+		has_superclass(relid))
+		ereport(ERROR,
+				errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				errmsg("cannot track progress rule \"%s\"", rule->name),
+				errdetail("Its evidence \"%s\" is not a plain table without parents and children, and changes would be missed.",
+						  rule->evidence->given),
+				errhint("Run the rule without tracking; it then reads all evidence."));
+
+	foreach(cell, rule->key)
+		if (get_attnum(relid, lfirst(cell)) == InvalidAttrNumber)
+			ereport(ERROR,
+					errcode(ERRCODE_UNDEFINED_COLUMN),
+					errmsg("column \"%s\" of relation \"%s\" does not exist",
+						   (char *) lfirst(cell),
+						   rule->evidence->given),
+					errdetail("It is a key column of progress rule \"%s\".",
+							  rule->name));
+	return relid;
+}
+
+/*
+ * Create the triggers, with the caller's rights.  They fire always, also for
+ * changes that a replication role applies.
+ */
+static void
+create_triggers(SyncRule *rule, const char *evidence)
+{
+	static const struct
+	{
+		const char *name;
+		const char *clauses[2];
+	} events[] = {
+		{"insert", {"INSERT", "REFERENCING NEW TABLE AS sync_new "}},
+		{"update",
+		 {"UPDATE", "REFERENCING OLD TABLE AS sync_old NEW TABLE AS sync_new "}},
+		{"delete", {"DELETE", "REFERENCING OLD TABLE AS sync_old "}},
+		{"truncate", {"TRUNCATE", ""}},
+	};
+	StringInfoData arguments;
+	ListCell *cell;
+
+	initStringInfo(&arguments);
+	appendStringInfoString(&arguments, quote_literal_cstr(rule->name));
+	foreach(cell, rule->key)
+		appendStringInfo(&arguments, ", %s", quote_literal_cstr(lfirst(cell)));
+
+	for (int i = 0; i < lengthof(events); i++)
+	{
+		const char *name = sync_kit_quote(psprintf("sync_track_%s_%s",
+												   rule->name,
+												   events[i].name));
+
+		sync_kit_spi_run(psprintf("CREATE TRIGGER %s AFTER %s ON %s %s"
+								  "FOR EACH STATEMENT EXECUTE FUNCTION %s(%s)",
+								  name,
+								  events[i].clauses[0],
+								  evidence,
+								  events[i].clauses[1],
+								  sync_kit_bind_schema("@extschema@.sync_progress_note"),
+								  arguments.data),
+						 NULL,
+						 false,
+						 NULL,
+						 NULL);
+		sync_kit_spi_run(psprintf("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s",
+								  evidence,
+								  name),
+						 NULL,
+						 false,
+						 NULL,
+						 NULL);
+	}
+}
+
+/*
+ * Whether all triggers of the rule stand on its evidence, enabled.
+ */
+static bool
+is_tracked(SyncRule *rule)
+{
+	const char *values[] = {rule->name, rule->evidence->qualified};
+	SyncRows *found =
+		sync_kit_spi_rows_own("SELECT count(*) = 4" FROM_TRIGGERS
+							  " AND g.tgenabled = 'A' AND g.tgrelid = to_regclass($2)",
+							  sync_kit_text_params(lengthof(values), values));
+
+	return strcmp(found->rows[0][0], "t") == 0;
+}
+
+/*
+ * The distinct notes of a rule, one cell a key column and one that says
+ * whether the note is whole; at most TOUCHED_MAX and one more.
+ */
+static SyncRows *
+read_notes(SyncRule *rule, bool take)
+{
+	SyncRows *notes = sync_kit_rows_create();
+	const char *name = rule->name;
+	StringInfoData sql;
+	int n = list_length(rule->key);
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql,
+					 take
+						 ? "WITH note AS (DELETE FROM @extschema@.sync_progress_notes"
+						   " WHERE rule_name = $1 RETURNING key) "
+						 : "WITH note AS (SELECT key FROM @extschema@.sync_progress_notes"
+						   " WHERE rule_name = $1) ");
+	appendStringInfo(&sql,
+					 "SELECT DISTINCT cardinality(key) IS NOT DISTINCT FROM %d",
+					 n);
+	for (int i = 1; i <= n; i++)
+		appendStringInfo(&sql, ", key[%d]", i);
+	appendStringInfo(&sql, " FROM note LIMIT %d", TOUCHED_MAX + 1);
+
+	sync_kit_spi_run_own(sql.data,
+						 sync_kit_text_params(1, &name),
+						 !take,
+						 sync_kit_rows_collect,
+						 notes);
+	return notes;
+}
+
+/*
+ * Make the statement's parameters of the notes, an array of text for each key
+ * column.  Returns false where the notes do not tell which keys changed.
+ */
+static bool
+use_notes(SyncRows *notes, int nkeys, SyncScope *scope)
+{
+	ParamListInfo params = makeParamList(nkeys);
+
+	if (notes->nrows > TOUCHED_MAX)
+		return false;
+
+	for (int i = 0; i < nkeys; i++)
+	{
+		ParamExternData *param = &params->params[i];
+		Datum *values = palloc(Max(notes->nrows, 1) * sizeof(Datum));
+		bool *nulls = palloc(Max(notes->nrows, 1) * sizeof(bool));
+		int lower = 1;
+
+		for (int row = 0; row < notes->nrows; row++)
+		{
+			char **note = notes->rows[row];
+
+			if (strcmp(note[0], "t") != 0)
+				return false;
+			nulls[row] = note[i + 1] == NULL;
+			values[row] =
+				nulls[row] ? (Datum) 0 : CStringGetTextDatum(note[i + 1]);
+			scope->null_keys |= nulls[row];
+		}
+		param->ptype = TEXTARRAYOID;
+		param->pflags = PARAM_FLAG_CONST;
+		param->isnull = false;
+		param->value =
+			PointerGetDatum(construct_md_array(values,
+											   nulls,
+											   1,
+											   (int[]) {notes->nrows},
+											   &lower,
+											   TEXTOID,
+											   -1,
+											   false,
+											   TYPALIGN_INT));
+	}
+	scope->touched = params;
+	return true;
+}

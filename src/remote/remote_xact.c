@@ -1,0 +1,238 @@
+/*-------------------------------------------------------------------------
+ *
+ * remote_xact.c
+ *	  Transactions on foreign servers, tied to the local one.
+ *
+ * A remote that only reads is closed when its reader is done.  One that writes
+ * stays open until the local transaction ends and shares its fate: it is
+ * committed just before the local commit, and rolled back with the local
+ * (sub)transaction.  What is left is the moment between the two commits; the
+ * two-phase protocol would close it and is not used, since most servers have
+ * max_prepared_transactions at 0.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "libpq-fe.h"
+
+#include "access/xact.h"
+#include "lib/stringinfo.h"
+#include "storage/proc.h"
+#include "utils/memutils.h"
+
+#include "remote/remote.h"
+
+/* all remotes of this process; written here only */
+static dlist_head open_remotes = DLIST_STATIC_INIT(open_remotes);
+
+static void refuse_second_writer(const char *server);
+static void follow_transaction(XactEvent event, void *arg);
+static void follow_subtransaction(SubXactEvent event,
+								  SubTransactionId mine,
+								  SubTransactionId parent,
+								  void *arg);
+static void commit_remotes(void);
+static void commit_remote(SyncRemote *remote);
+
+/*
+ * Follow this process' transactions from now on.  Called once from _PG_init.
+ */
+void
+sync_remote_init(void)
+{
+	RegisterXactCallback(follow_transaction, NULL);
+	RegisterSubXactCallback(follow_subtransaction, NULL);
+}
+
+/*
+ * Connect to a foreign server and begin a transaction there: one snapshot for
+ * all statements where it only reads, a snapshot for each statement where it
+ * writes.  The remote is closed by sync_remote_close or by the end of the
+ * local transaction, whichever comes first.
+ */
+SyncRemote *
+sync_remote_begin(const char *server, bool read_only)
+{
+	SyncRemote *remote;
+
+	if (!read_only)
+		refuse_second_writer(server);
+
+	remote = MemoryContextAllocZero(TopMemoryContext, sizeof(SyncRemote));
+	remote->server = MemoryContextStrdup(TopMemoryContext, server);
+	remote->nest_level = GetCurrentTransactionNestLevel();
+	dlist_push_head(&open_remotes, &remote->node);
+
+	sync_remote_connect(remote);
+	sync_remote_run(remote,
+					read_only
+						? "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+						: "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE",
+					NULL,
+					NULL);
+	sync_remote_run(remote,
+					psprintf("SET LOCAL lock_timeout = %d", LockTimeout),
+					NULL,
+					NULL);
+	sync_remote_run(remote, "SET LOCAL datestyle = ISO", NULL, NULL);
+	return remote;
+}
+
+/*
+ * Let what was done on "remote" be committed together with the local
+ * transaction.  "on_failure" is told of the error where that commit fails;
+ * "arg" must live as long as the transaction.
+ */
+void
+sync_remote_commit_with_transaction(SyncRemote *remote,
+									SyncRemoteFailure on_failure,
+									void *arg)
+{
+	remote->commit = true;
+	remote->on_failure = on_failure;
+	remote->failure_arg = arg;
+}
+
+/*
+ * Close a remote; what was not committed there is rolled back.  Raises
+ * nothing.
+ */
+void
+sync_remote_close(SyncRemote *remote)
+{
+	sync_remote_disconnect(remote);
+	dlist_delete(&remote->node);
+	pfree(remote->server);
+	pfree(remote);
+}
+
+/*
+ * Raise when this transaction has a writer on that server already: the second
+ * would wait for the locks of the first for ever.
+ */
+static void
+refuse_second_writer(const char *server)
+{
+	dlist_iter iter;
+
+	dlist_foreach(iter, &open_remotes)
+	{
+		SyncRemote *remote = dlist_container(SyncRemote, node, iter.cur);
+
+		if (remote->commit && strcmp(remote->server, server) == 0)
+			ereport(ERROR,
+					errcode(ERRCODE_OBJECT_IN_USE),
+					errmsg("this transaction has already written on server \"%s\"",
+						   server),
+					errdetail("The first run there commits together with this transaction."),
+					errhint("Commit before the next run."));
+	}
+}
+
+/*
+ * Commit before the local commit, close after the end.
+ */
+static void
+follow_transaction(XactEvent event, void *arg)
+{
+	dlist_mutable_iter iter;
+
+	switch (event)
+	{
+		case XACT_EVENT_PRE_COMMIT:
+			commit_remotes();
+			break;
+		case XACT_EVENT_PRE_PREPARE:
+			if (!dlist_is_empty(&open_remotes))
+				ereport(ERROR,
+						errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						errmsg("cannot PREPARE a transaction that has written on a foreign server"));
+			break;
+		case XACT_EVENT_COMMIT:
+		case XACT_EVENT_ABORT:
+			dlist_foreach_modify(iter, &open_remotes)
+				sync_remote_close(dlist_container(SyncRemote, node, iter.cur));
+			break;
+		default:
+			break;
+	}
+}
+
+/*
+ * A subtransaction takes its remotes with it when it is rolled back, and
+ * leaves them to its parent when it ends well.
+ */
+static void
+follow_subtransaction(SubXactEvent event,
+					  SubTransactionId mine,
+					  SubTransactionId parent,
+					  void *arg)
+{
+	int level = GetCurrentTransactionNestLevel();
+	dlist_mutable_iter iter;
+
+	if (event != SUBXACT_EVENT_COMMIT_SUB && event != SUBXACT_EVENT_ABORT_SUB)
+		return;
+
+	dlist_foreach_modify(iter, &open_remotes)
+	{
+		SyncRemote *remote = dlist_container(SyncRemote, node, iter.cur);
+
+		if (remote->nest_level < level)
+			continue;
+		if (event == SUBXACT_EVENT_ABORT_SUB)
+			sync_remote_close(remote);
+		else
+			remote->nest_level = level - 1;
+	}
+}
+
+/*
+ * Commit all writers, each once.
+ */
+static void
+commit_remotes(void)
+{
+	dlist_iter iter;
+
+	dlist_foreach(iter, &open_remotes)
+	{
+		SyncRemote *remote = dlist_container(SyncRemote, node, iter.cur);
+
+		if (remote->commit)
+			commit_remote(remote);
+	}
+}
+
+/*
+ * Commit one writer.  Its owner is told of a failure before it is raised.
+ */
+static void
+commit_remote(SyncRemote *remote)
+{
+	MemoryContext caller = CurrentMemoryContext;
+
+	PG_TRY();
+	{
+		sync_remote_run(remote, "COMMIT", NULL, NULL);
+		remote->commit = false;
+	}
+	PG_CATCH();
+	{
+		ErrorData *error;
+
+		MemoryContextSwitchTo(caller);
+		error = CopyErrorData();
+		FlushErrorState();
+		if (error->sqlerrcode == ERRCODE_CONNECTION_FAILURE)
+		{
+			error->sqlerrcode = ERRCODE_TRANSACTION_RESOLUTION_UNKNOWN;
+			error->hint =
+				"The server might have committed before the connection was lost: look there, or run again.";
+		}
+		remote->on_failure(remote->failure_arg, error);
+		ReThrowError(error);
+	}
+	PG_END_TRY();
+}

@@ -1,0 +1,27 @@
+/*-------------------------------------------------------------------------
+ *
+ * sync_ext.c
+ *	  Module magic and the list of what each part sets up at load time.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+
+#include "kit/kit_settings.h"
+#include "remote/remote.h"
+
+PG_MODULE_MAGIC;
+
+void _PG_init(void);
+
+/*
+ * Called once per process when the library is loaded.
+ */
+void
+_PG_init(void)
+{
+	sync_kit_settings_init();
+	sync_remote_init();
+}

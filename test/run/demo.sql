@@ -1,0 +1,2 @@
+CREATE EXTENSION sync_ext;
+\dx sync_ext
