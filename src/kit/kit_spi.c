@@ -18,6 +18,7 @@
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "tcop/dest.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
@@ -143,6 +144,29 @@ sync_kit_text_params(int nparams, const char **values)
 		param->value = values[i] ? CStringGetTextDatum(values[i]) : (Datum) 0;
 	}
 	return params;
+}
+
+/*
+ * Let a parameter be an array of texts, made of "n" values.
+ */
+void
+sync_kit_set_texts(ParamExternData *param, int n, Datum *values, bool *nulls)
+{
+	int lower = 1;
+
+	param->ptype = TEXTARRAYOID;
+	param->pflags = PARAM_FLAG_CONST;
+	param->isnull = false;
+	param->value =
+		PointerGetDatum(construct_md_array(values,
+										   nulls,
+										   1,
+										   &n,
+										   &lower,
+										   TEXTOID,
+										   -1,
+										   false,
+										   TYPALIGN_INT));
 }
 
 /*

@@ -32,6 +32,10 @@ extern uint64 sync_kit_spi_run_own(const char *sql,
 								   void *arg);
 extern SyncRows *sync_kit_spi_rows_own(const char *sql, ParamListInfo params);
 extern ParamListInfo sync_kit_text_params(int nparams, const char **values);
+extern void sync_kit_set_texts(ParamExternData *param,
+							   int n,
+							   Datum *values,
+							   bool *nulls);
 
 extern void sync_kit_owner_enter(SyncOwnerScope *scope);
 extern void sync_kit_owner_leave(SyncOwnerScope *scope);

@@ -17,16 +17,19 @@
 #include "progress/progress.h"
 
 /*
- * The key columns of the evidence CTE "e".
+ * A list of column names, each behind "prefix", as "e.".
  */
 void
-sync_progress_append_keys(StringInfo sql, SyncRule *rule)
+sync_progress_append_names(StringInfo sql, List *names, const char *prefix)
 {
-	for (int i = 0; i < list_length(rule->key); i++)
+	ListCell *cell;
+
+	foreach(cell, names)
 		appendStringInfo(sql,
-						 "%se.%s",
-						 i > 0 ? ", " : "",
-						 sync_kit_quote(list_nth(rule->key, i)));
+						 "%s%s%s",
+						 foreach_current_index(cell) > 0 ? ", " : "",
+						 prefix,
+						 sync_kit_quote(lfirst(cell)));
 }
 
 /*
@@ -50,18 +53,47 @@ sync_progress_key_type(SyncRule *rule, int i)
 }
 
 /*
+ * The condition that no key column of the evidence is NULL.
+ */
+char *
+sync_progress_whole_key(SyncRule *rule, const char *prefix)
+{
+	StringInfoData whole;
+	ListCell *cell;
+
+	initStringInfo(&whole);
+	foreach(cell, rule->key)
+		appendStringInfo(&whole,
+						 "%s%s%s IS NOT NULL",
+						 foreach_current_index(cell) > 0 ? " AND " : "",
+						 prefix,
+						 sync_kit_quote(lfirst(cell)));
+	return whole.data;
+}
+
+/*
  * WHERE: only keys without a NULL in them, and valid ones.
  */
 void
-sync_progress_append_whole_keys(StringInfo sql, SyncRule *rule)
+sync_progress_append_usable(StringInfo sql, SyncRule *rule)
 {
-	for (int i = 0; i < list_length(rule->key); i++)
-		appendStringInfo(sql,
-						 "%s e.%s IS NOT NULL",
-						 i > 0 ? " AND" : " WHERE",
-						 sync_kit_quote(list_nth(rule->key, i)));
-	if (rule->validation)
-		appendStringInfoString(sql, " AND e.sync_valid");
+	appendStringInfo(sql,
+					 " WHERE %s%s",
+					 sync_progress_whole_key(rule, "e."),
+					 rule->validation ? " AND e.sync_valid" : "");
+}
+
+/*
+ * AND the key has no row in the progress relation.
+ */
+void
+sync_progress_append_absent(StringInfo sql, SyncRule *rule)
+{
+	appendStringInfo(sql,
+					 " AND NOT EXISTS (SELECT FROM %s p WHERE ",
+					 rule->progress->qualified);
+	sync_progress_append_match(sql, rule);
+	appendStringInfoChar(sql, ')');
 }
 
 /*

@@ -31,9 +31,7 @@ static void append_updated(StringInfo sql, SyncRule *rule, bool writes);
 static void append_assignments(StringInfo sql, SyncRule *rule);
 static void append_changes(StringInfo sql, SyncRule *rule, SyncScope *scope);
 static void append_totals(StringInfo sql, SyncRule *rule);
-static char *whole_key(SyncRule *rule);
 static void append_headings(StringInfo sql, SyncRule *rule, SyncScope *scope);
-static void append_object(StringInfo sql, SyncRule *rule, const char *side);
 
 /*
  * Compose the statement that reconciles a rule, or, without "writes", finds
@@ -61,57 +59,6 @@ sync_progress_compose_run(SyncRule *rule, SyncScope *scope, bool writes)
 }
 
 /*
- * Compose the query for a rule's drift: rule, relation, action, key, before,
- * after.  The result lives in the current memory context.
- */
-char *
-sync_progress_compose_drift(SyncRule *rule, SyncScope *scope)
-{
-	StringInfoData sql;
-	int n = list_length(rule->key);
-
-	initStringInfo(&sql);
-	sync_progress_append_evidence(&sql, rule, scope);
-	appendStringInfo(&sql,
-					 "SELECT %s, %s, action, key, before, after FROM (SELECT ",
-					 quote_literal_cstr(rule->name),
-					 quote_literal_cstr(rule->progress->given));
-	sync_progress_append_keys(&sql, rule);
-	appendStringInfoString(&sql, ", 'add' AS action, ");
-	append_object(&sql, rule, "key");
-	appendStringInfoString(&sql, " AS key, NULL::jsonb AS before, ");
-	append_object(&sql, rule, "added");
-	appendStringInfoString(&sql, " AS after FROM evidence e");
-	sync_progress_append_lookups(&sql, rule);
-	sync_progress_append_whole_keys(&sql, rule);
-	appendStringInfo(&sql,
-					 " AND NOT EXISTS (SELECT FROM %s p WHERE ",
-					 rule->progress->qualified);
-	sync_progress_append_match(&sql, rule);
-	appendStringInfoString(&sql, ") UNION ALL SELECT ");
-	sync_progress_append_keys(&sql, rule);
-	appendStringInfoString(&sql, ", 'update', ");
-	append_object(&sql, rule, "key");
-	appendStringInfoString(&sql, ", ");
-	append_object(&sql, rule, "before");
-	appendStringInfoString(&sql, ", ");
-	append_object(&sql, rule, "after");
-	appendStringInfo(&sql,
-					 " FROM evidence e JOIN %s p ON ",
-					 rule->progress->qualified);
-	sync_progress_append_match(&sql, rule);
-	sync_progress_append_whole_keys(&sql, rule);
-	sync_progress_append_differs(&sql, rule);
-	appendStringInfoString(&sql, ") AS drift ORDER BY ");
-	for (int i = 0; i < n; i++)
-		appendStringInfo(&sql,
-						 "%s%s",
-						 i > 0 ? ", " : "",
-						 sync_kit_quote(list_nth(rule->key, i)));
-	return sql.data;
-}
-
-/*
  * , added AS (...): the keys that have no row in the progress relation.
  */
 static void
@@ -126,9 +73,8 @@ append_added(StringInfo sql, SyncRule *rule, bool writes)
 		appendStringInfo(sql,
 						 "INSERT INTO %s AS p (",
 						 rule->progress->qualified);
-		foreach(cell, rule->progress_key)
-			appendStringInfo(sql, "%s, ", sync_kit_quote(lfirst(cell)));
-		appendStringInfoString(sql, sync_kit_quote(rule->status));
+		sync_progress_append_names(sql, rule->progress_key, "");
+		appendStringInfo(sql, ", %s", sync_kit_quote(rule->status));
 		if (rule->completed_at)
 			appendStringInfo(sql, ", %s", sync_kit_quote(rule->completed_at));
 		foreach(cell, rule->counters)
@@ -144,7 +90,7 @@ append_added(StringInfo sql, SyncRule *rule, bool writes)
 		appendStringInfoString(sql, ") ");
 	}
 	appendStringInfoString(sql, "SELECT ");
-	sync_progress_append_keys(sql, rule);
+	sync_progress_append_names(sql, rule->key, "e.");
 	if (writes)
 	{
 		appendStringInfo(sql, ", %s", sync_progress_done_value(rule));
@@ -162,12 +108,8 @@ append_added(StringInfo sql, SyncRule *rule, bool writes)
 	appendStringInfoString(sql, " FROM evidence e");
 	if (writes)
 		sync_progress_append_lookups(sql, rule);
-	sync_progress_append_whole_keys(sql, rule);
-	appendStringInfo(sql,
-					 " AND NOT EXISTS (SELECT FROM %s p WHERE ",
-					 rule->progress->qualified);
-	sync_progress_append_match(sql, rule);
-	appendStringInfoString(sql, ")");
+	sync_progress_append_usable(sql, rule);
+	sync_progress_append_absent(sql, rule);
 	if (writes)
 	{
 		appendStringInfoString(sql, " RETURNING ");
@@ -197,19 +139,19 @@ append_updated(StringInfo sql, SyncRule *rule, bool writes)
 	else
 	{
 		appendStringInfoString(sql, "SELECT ");
-		sync_progress_append_keys(sql, rule);
+		sync_progress_append_names(sql, rule->key, "e.");
 		appendStringInfo(sql,
 						 " FROM evidence e CROSS JOIN %s p",
 						 rule->progress->qualified);
 	}
-	sync_progress_append_whole_keys(sql, rule);
+	sync_progress_append_usable(sql, rule);
 	appendStringInfoString(sql, " AND ");
 	sync_progress_append_match(sql, rule);
 	sync_progress_append_differs(sql, rule);
 	if (writes)
 	{
 		appendStringInfoString(sql, " RETURNING ");
-		sync_progress_append_keys(sql, rule);
+		sync_progress_append_names(sql, rule->key, "e.");
 	}
 	appendStringInfoString(sql, ")");
 }
@@ -267,7 +209,7 @@ append_changes(StringInfo sql, SyncRule *rule, SyncScope *scope)
 static void
 append_totals(StringInfo sql, SyncRule *rule)
 {
-	const char *whole = whole_key(rule);
+	const char *whole = sync_progress_whole_key(rule, "");
 	StringInfoData match;
 	StringInfoData rest;
 	int n = list_length(rule->key);
@@ -319,24 +261,6 @@ append_totals(StringInfo sql, SyncRule *rule)
 }
 
 /*
- * The condition that no column of the key is NULL.
- */
-static char *
-whole_key(SyncRule *rule)
-{
-	StringInfoData whole;
-	ListCell *cell;
-
-	initStringInfo(&whole);
-	foreach(cell, rule->key)
-		appendStringInfo(&whole,
-						 "%s%s IS NOT NULL",
-						 foreach_current_index(cell) > 0 ? " AND " : "",
-						 sync_kit_quote(lfirst(cell)));
-	return whole.data;
-}
-
-/*
  * The rows "heading": for each competition of which a change is listed, all of
  * its evidence.  A tracked rule has read only a part of that.
  */
@@ -350,7 +274,7 @@ append_headings(StringInfo sql, SyncRule *rule, SyncScope *scope)
 					 " UNION ALL SELECT 'heading', %s::text, sum(sync_rows)::text,"
 					 " count(*) FILTER (WHERE %s)::text, NULL, NULL FROM ",
 					 name,
-					 whole_key(rule));
+					 sync_progress_whole_key(rule, ""));
 	if (scope->touched)
 		sync_progress_append_key_counts(sql, rule);
 	else
@@ -369,67 +293,4 @@ append_headings(StringInfo sql, SyncRule *rule, SyncScope *scope)
 		appendStringInfoString(sql, "]) AS headed");
 	}
 	appendStringInfo(sql, ") GROUP BY %s", name);
-}
-
-/*
- * A jsonb object: the "key", or what a row is "before", "after" an update, or
- * as "added".
- */
-static void
-append_object(StringInfo sql, SyncRule *rule, const char *side)
-{
-	bool before = strcmp(side, "before") == 0;
-	ListCell *cell;
-
-	appendStringInfoString(sql, "jsonb_build_object(");
-	if (strcmp(side, "key") == 0)
-	{
-		for (int i = 0; i < list_length(rule->key); i++)
-			appendStringInfo(sql,
-							 "%s%s, e.%s",
-							 i > 0 ? ", " : "",
-							 quote_literal_cstr(list_nth(rule->progress_key, i)),
-							 sync_kit_quote(list_nth(rule->key, i)));
-		appendStringInfoString(sql, ")");
-		return;
-	}
-
-	appendStringInfo(sql, "%s, ", quote_literal_cstr(rule->status));
-	if (before)
-		appendStringInfo(sql, "p.%s", sync_kit_quote(rule->status));
-	else
-		appendStringInfoString(sql, sync_progress_done_value(rule));
-	if (rule->completed_at)
-	{
-		appendStringInfo(sql, ", %s, ", quote_literal_cstr(rule->completed_at));
-		if (before)
-			appendStringInfo(sql, "p.%s", sync_kit_quote(rule->completed_at));
-		else
-			appendStringInfoString(sql,
-								   sync_progress_typed(rule,
-													   rule->completed_at,
-													   "now()"));
-	}
-	foreach(cell, rule->counters)
-	{
-		SyncCounter *counter = lfirst(cell);
-
-		appendStringInfo(sql, ", %s, ", quote_literal_cstr(counter->column));
-		if (before)
-			appendStringInfo(sql, "p.%s", sync_kit_quote(counter->column));
-		else
-			appendStringInfo(sql, "e.sync_c%d", foreach_current_index(cell));
-	}
-	if (strcmp(side, "added") == 0)
-		foreach(cell, rule->inserts)
-		{
-			SyncInsertColumn *insert = lfirst(cell);
-
-			appendStringInfo(sql,
-							 ", %s, %s",
-							 quote_literal_cstr(insert->column),
-							 sync_progress_insert_value(rule,
-														foreach_current_index(cell)));
-		}
-	appendStringInfoString(sql, ")");
 }

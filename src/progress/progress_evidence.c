@@ -260,11 +260,7 @@ append_touched(StringInfo sql, SyncRule *rule)
 	int n = list_length(rule->key);
 
 	appendStringInfoChar(sql, '(');
-	for (int i = 0; i < n; i++)
-		appendStringInfo(sql,
-						 "%st.%s",
-						 i > 0 ? ", " : "",
-						 sync_kit_quote(list_nth(rule->key, i)));
+	sync_progress_append_names(sql, rule->key, "t.");
 	appendStringInfoString(sql, ") IN (SELECT ");
 	for (int i = 0; i < n; i++)
 		appendStringInfo(sql,

@@ -20,7 +20,6 @@
 #include "common/hashfn.h"
 #include "executor/executor.h"
 #include "executor/tuptable.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/guc.h"
@@ -324,10 +323,8 @@ make_arrays(KeySet *set)
 
 	for (int i = 0; i < set->ncolumns; i++)
 	{
-		ParamExternData *param = &params->params[i + 1];
 		Datum *values = palloc(count * sizeof(Datum));
 		bool *nulls = palloc(count * sizeof(bool));
-		int lower = 1;
 		int n = 0;
 		keys_iterator iterator;
 		KeyEntry *entry;
@@ -349,19 +346,7 @@ make_arrays(KeySet *set)
 																 .values[i]));
 			n++;
 		}
-		param->ptype = TEXTARRAYOID;
-		param->pflags = PARAM_FLAG_CONST;
-		param->isnull = false;
-		param->value =
-			PointerGetDatum(construct_md_array(values,
-											   nulls,
-											   1,
-											   &n,
-											   &lower,
-											   TEXTOID,
-											   -1,
-											   false,
-											   TYPALIGN_INT));
+		sync_kit_set_texts(&params->params[i + 1], n, values, nulls);
 	}
 	return params;
 }

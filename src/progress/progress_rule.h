@@ -94,10 +94,14 @@ extern SyncColumn *sync_progress_column(SyncRelation *relation,
 										const char *name);
 
 /* in progress_clause.c */
-extern void sync_progress_append_keys(StringInfo sql, SyncRule *rule);
+extern void sync_progress_append_names(StringInfo sql,
+									   List *names,
+									   const char *prefix);
 extern void sync_progress_append_ordinals(StringInfo sql, int n);
 extern const char *sync_progress_key_type(SyncRule *rule, int i);
-extern void sync_progress_append_whole_keys(StringInfo sql, SyncRule *rule);
+extern char *sync_progress_whole_key(SyncRule *rule, const char *prefix);
+extern void sync_progress_append_usable(StringInfo sql, SyncRule *rule);
+extern void sync_progress_append_absent(StringInfo sql, SyncRule *rule);
 extern void sync_progress_append_match(StringInfo sql, SyncRule *rule);
 extern void sync_progress_append_differs(StringInfo sql, SyncRule *rule);
 extern void sync_progress_append_lookups(StringInfo sql, SyncRule *rule);
@@ -117,6 +121,5 @@ extern void sync_progress_append_key_counts(StringInfo sql, SyncRule *rule);
 extern char *sync_progress_compose_run(SyncRule *rule,
 									   SyncScope *scope,
 									   bool writes);
-extern char *sync_progress_compose_drift(SyncRule *rule, SyncScope *scope);
 
 #endif /* PROGRESS_RULE_H */

@@ -382,10 +382,10 @@ sum_up(SyncRun *run, List *outcomes)
 		run->rows_read += outcome->rows_read;
 		run->inserted += outcome->added;
 		run->updated += outcome->updated;
-		run->unchanged +=
-			outcome->keys - outcome->invalid - outcome->added -
-			Min(outcome->updated,
-				outcome->keys - outcome->invalid - outcome->added);
+		/* one key may have several rows that were updated */
+		run->unchanged += Max(0,
+							  outcome->keys - outcome->invalid -
+								  outcome->added - outcome->updated);
 
 		appendStringInfoString(&details, details.len > 0 ? ", " : "{");
 		escape_json(&details, outcome->rule->name);

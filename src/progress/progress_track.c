@@ -22,7 +22,6 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/regproc.h"
@@ -287,10 +286,8 @@ use_notes(SyncRows *notes, int nkeys, SyncScope *scope)
 
 	for (int i = 0; i < nkeys; i++)
 	{
-		ParamExternData *param = &params->params[i];
 		Datum *values = palloc(Max(notes->nrows, 1) * sizeof(Datum));
 		bool *nulls = palloc(Max(notes->nrows, 1) * sizeof(bool));
-		int lower = 1;
 
 		for (int row = 0; row < notes->nrows; row++)
 		{
@@ -303,19 +300,7 @@ use_notes(SyncRows *notes, int nkeys, SyncScope *scope)
 				nulls[row] ? (Datum) 0 : CStringGetTextDatum(note[i + 1]);
 			scope->null_keys |= nulls[row];
 		}
-		param->ptype = TEXTARRAYOID;
-		param->pflags = PARAM_FLAG_CONST;
-		param->isnull = false;
-		param->value =
-			PointerGetDatum(construct_md_array(values,
-											   nulls,
-											   1,
-											   (int[]) {notes->nrows},
-											   &lower,
-											   TEXTOID,
-											   -1,
-											   false,
-											   TYPALIGN_INT));
+		sync_kit_set_texts(&params->params[i], notes->nrows, values, nulls);
 	}
 	scope->touched = params;
 	return true;
