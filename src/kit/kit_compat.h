@@ -11,6 +11,7 @@
 #include "catalog/pg_foreign_server.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
+#include "utils/regproc.h"
 #include "utils/wait_event.h"
 
 /*
@@ -47,6 +48,20 @@ sync_compat_check_server_usage(Oid serverid, const char *name)
 
 	if (result != ACLCHECK_OK)
 		aclcheck_error(result, OBJECT_FOREIGN_SERVER, name);
+}
+
+/*
+ * The parts of a qualified name, as a list of String.  Servers before 16 cannot
+ * be asked not to raise.
+ */
+static inline List *
+sync_compat_name_list(const char *name)
+{
+#if PG_VERSION_NUM >= 160000
+	return stringToQualifiedNameList(name, NULL);
+#else
+	return stringToQualifiedNameList(name);
+#endif
 }
 
 #endif /* KIT_COMPAT_H */

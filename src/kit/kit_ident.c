@@ -16,9 +16,9 @@
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
-#include "utils/regproc.h"
 #include "utils/rel.h"
 
+#include "kit/kit_compat.h"
 #include "kit/kit_ident.h"
 
 #define EXTENSION_NAME "sync_ext"
@@ -74,7 +74,7 @@ sync_kit_bind_schema(const char *sql)
 void
 sync_kit_check_relation_name(const char *name)
 {
-	List *parts = stringToQualifiedNameList(name);
+	List *parts = sync_compat_name_list(name);
 
 	if (list_length(parts) > 2)
 		ereport(ERROR,

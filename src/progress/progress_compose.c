@@ -35,8 +35,8 @@ static void append_headings(StringInfo sql, SyncRule *rule, SyncScope *scope);
 
 /*
  * Compose the statement that reconciles a rule, or, without "writes", finds
- * out what it would do.  Its rows have six columns of text, the first of which
- * says what the others are:
+ * out what it would do.  Its rows have six columns of text and their order, and
+ * the first column says what the others are:
  *		total: rows read, keys, added, updated, keys that fail the validation
  *		missing: position of a key column, rows without a value in it
  *		change: action, competition, other key columns, rows of evidence
@@ -190,7 +190,8 @@ append_changes(StringInfo sql, SyncRule *rule, SyncScope *scope)
 	const char *first = sync_kit_quote(list_nth(rule->key, rule->competition));
 
 	appendStringInfoString(sql,
-						   ", changes AS MATERIALIZED (SELECT * FROM"
+						   ", changes AS MATERIALIZED (SELECT *,"
+						   " row_number() OVER () AS sync_n FROM (SELECT * FROM"
 						   " (SELECT 'add' AS sync_action, * FROM added"
 						   " UNION ALL SELECT 'update', * FROM updated) AS both_kinds"
 						   " ORDER BY ");
@@ -200,7 +201,7 @@ append_changes(StringInfo sql, SyncRule *rule, SyncScope *scope)
 			appendStringInfo(sql,
 							 ", %s",
 							 sync_kit_quote(list_nth(rule->key, i)));
-	appendStringInfo(sql, " LIMIT %d) ", scope->max_details);
+	appendStringInfo(sql, " LIMIT %d) AS listed) ", scope->max_details);
 }
 
 /*
@@ -241,17 +242,17 @@ append_totals(StringInfo sql, SyncRule *rule)
 						 whole);
 	else
 		appendStringInfoString(sql, "'0'");
-	appendStringInfoString(sql, " AS c5 FROM evidence");
+	appendStringInfoString(sql, " AS c5, 0 AS n FROM evidence");
 	for (int i = 0; i < n; i++)
 		appendStringInfo(sql,
 						 " UNION ALL SELECT 'missing', '%d', sum(sync_rows)::text,"
-						 " NULL, NULL, NULL FROM evidence WHERE %s IS NULL"
+						 " NULL, NULL, NULL, 0 FROM evidence WHERE %s IS NULL"
 						 " HAVING count(*) > 0",
 						 i,
 						 sync_kit_quote(list_nth(rule->key, i)));
 	appendStringInfo(sql,
 					 " UNION ALL SELECT 'change', sync_action, c.%s::text, %s%s%s,"
-					 " e.sync_rows::text, NULL"
+					 " e.sync_rows::text, NULL, sync_n"
 					 " FROM changes c LEFT JOIN evidence e ON %s",
 					 sync_kit_quote(list_nth(rule->key, rule->competition)),
 					 n > 1 ? "concat_ws(', '" : "NULL",
@@ -272,7 +273,7 @@ append_headings(StringInfo sql, SyncRule *rule, SyncScope *scope)
 
 	appendStringInfo(sql,
 					 " UNION ALL SELECT 'heading', %s::text, sum(sync_rows)::text,"
-					 " count(*) FILTER (WHERE %s)::text, NULL, NULL FROM ",
+					 " count(*) FILTER (WHERE %s)::text, NULL, NULL, 0 FROM ",
 					 name,
 					 sync_progress_whole_key(rule, ""));
 	if (scope->touched)
@@ -292,5 +293,5 @@ append_headings(StringInfo sql, SyncRule *rule, SyncScope *scope)
 							 quote_literal_cstr(lfirst(cell)));
 		appendStringInfoString(sql, "]) AS headed");
 	}
-	appendStringInfo(sql, ") GROUP BY %s", name);
+	appendStringInfo(sql, ") GROUP BY %s ORDER BY n", name);
 }

@@ -24,8 +24,8 @@
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
-#include "utils/regproc.h"
 
+#include "kit/kit_compat.h"
 #include "kit/kit_ident.h"
 #include "kit/kit_spi.h"
 #include "progress/progress.h"
@@ -143,8 +143,7 @@ static Oid
 find_evidence(SyncRule *rule)
 {
 	RangeVar *name =
-		makeRangeVarFromNameList(stringToQualifiedNameList(rule->evidence
-															   ->given));
+		makeRangeVarFromNameList(sync_compat_name_list(rule->evidence->given));
 	Oid relid = RangeVarGetRelid(name, ShareRowExclusiveLock, false);
 	ListCell *cell;
 

@@ -64,14 +64,15 @@ copy_tree() {
 	tar -C "$from" "$@" -cf - . | ordinary tar -C "$to" -xf -
 }
 
-# Copy the server into the sandbox, and use that copy from here on.  PostgreSQL
-# finds its files relative to its programs, so the copy is complete in itself.
+# Copy the server into the sandbox, without a sync_ext that may be installed, and use
+# that copy from here on.  PostgreSQL finds its files relative to its programs, so
+# the copy is complete in itself.
 copy_server() {
 	local bindir prefix dir
 	bindir=$("$PG_CONFIG" --bindir) prefix=$bindir
 	until [[ $("$PG_CONFIG" --sharedir) == "$prefix"/* ]]; do prefix=${prefix%/*}; done
 	for dir in $("$PG_CONFIG" --bindir --pkglibdir --sharedir --includedir); do
-		copy_tree "$dir" "$SANDBOX/server${dir#"$prefix"}"
+		copy_tree "$dir" "$SANDBOX/server${dir#"$prefix"}" --exclude='sync_ext*'
 	done
 	PG_CONFIG=$SANDBOX/server${bindir#"$prefix"}/pg_config
 }
@@ -102,7 +103,8 @@ open_sandbox() {
 	stop_servers
 	find "$SANDBOX" -mindepth 1 -delete
 	TREE=$SANDBOX/tree LOGS=$SANDBOX/log
-	ordinary mkdir "$LOGS" "$TMPDIR"
+	ordinary mkdir "$LOGS"
+	ordinary mkdir -m 700 "$TMPDIR"
 	copy_tree "$ROOT" "$TREE" "${NOT_SOURCE[@]}"
 	copy_server
 	export PG_CONFIG
