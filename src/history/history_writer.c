@@ -82,7 +82,7 @@ sync_history_failed(const SyncRun *run, const ErrorData *error)
 	if (!written)
 		ereport(WARNING,
 				errcode(ERRCODE_INSUFFICIENT_RESOURCES),
-				errmsg("could not write the sync_history row of a failed run"),
+				errmsg("could not write the sync_history row of a failed run in time"),
 				errdetail("The run was: %s", row),
 				errhint("You might need to raise \"max_worker_processes\"; the server log may say more."));
 	pfree(row);
@@ -163,6 +163,11 @@ sync_history_writer_main(Datum handle)
 	BackgroundWorkerInitializeConnectionByOid(request->database, InvalidOid, 0);
 	SetConfigOption("lock_timeout",
 					WRITER_LOCK_TIMEOUT,
+					PGC_SUSET,
+					PGC_S_OVERRIDE);
+	/* the database may have other defaults */
+	SetConfigOption("default_transaction_read_only",
+					"off",
 					PGC_SUSET,
 					PGC_S_OVERRIDE);
 

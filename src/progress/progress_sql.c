@@ -11,6 +11,7 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "utils/builtins.h"
+#include "utils/memutils.h"
 #include "utils/tuplestore.h"
 
 #include "progress/progress.h"
@@ -28,9 +29,13 @@ typedef struct ResultSet
 {
 	ReturnSetInfo *info;
 	AttInMetadata *input; /* of a composite result */
+	MemoryContext row;	  /* reset after each row */
 } ResultSet;
 
 static const char *text_argument(FunctionCallInfo fcinfo, int i);
+static void start_result(ResultSet *result,
+						 FunctionCallInfo fcinfo,
+						 bits32 flags);
 static void put_line(void *arg, const char *line);
 static void put_row(void *arg, int ncells, char **cells);
 static TriggerData *trigger_data(FunctionCallInfo fcinfo, const char *name);
@@ -51,7 +56,7 @@ sync_sql_progress(PG_FUNCTION_ARGS)
 		.full = !PG_ARGISNULL(4) && PG_GETARG_BOOL(4),
 		.max_details = PG_ARGISNULL(5) ? PG_INT32_MAX : PG_GETARG_INT32(5),
 	};
-	ResultSet result = {.info = (ReturnSetInfo *) fcinfo->resultinfo};
+	ResultSet result;
 
 	if (request.max_details < 0)
 		ereport(ERROR,
@@ -59,7 +64,7 @@ sync_sql_progress(PG_FUNCTION_ARGS)
 				errmsg("max_details must not be negative: %d",
 					   request.max_details),
 				errhint("0 leaves the summary alone, NULL lists every change."));
-	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
+	start_result(&result, fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	sync_progress_run(&request, put_line, &result);
 	return (Datum) 0;
 }
@@ -77,10 +82,9 @@ sync_sql_progress_drift(PG_FUNCTION_ARGS)
 		.rule = text_argument(fcinfo, 1),
 		.environment = text_argument(fcinfo, 2),
 	};
-	ResultSet result = {.info = (ReturnSetInfo *) fcinfo->resultinfo};
+	ResultSet result;
 
-	InitMaterializedSRF(fcinfo, 0);
-	result.input = TupleDescGetAttInMetadata(result.info->setDesc);
+	start_result(&result, fcinfo, 0);
 	sync_progress_drift(&request, put_row, &result);
 	return (Datum) 0;
 }
@@ -91,9 +95,9 @@ sync_sql_progress_drift(PG_FUNCTION_ARGS)
 Datum
 sync_sql_progress_analyze(PG_FUNCTION_ARGS)
 {
-	ResultSet result = {.info = (ReturnSetInfo *) fcinfo->resultinfo};
+	ResultSet result;
 
-	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
+	start_result(&result, fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	sync_progress_analyze(text_argument(fcinfo, 0), put_line, &result);
 	return (Datum) 0;
 }
@@ -158,19 +162,26 @@ text_argument(FunctionCallInfo fcinfo, int i)
 }
 
 /*
+ * Begin a materialized result; "flags" as for InitMaterializedSRF.
+ */
+static void
+start_result(ResultSet *result, FunctionCallInfo fcinfo, bits32 flags)
+{
+	InitMaterializedSRF(fcinfo, flags);
+	result->info = (ReturnSetInfo *) fcinfo->resultinfo;
+	result->input = TupleDescGetAttInMetadata(result->info->setDesc);
+	result->row = AllocSetContextCreate(CurrentMemoryContext,
+										"sync result row",
+										ALLOCSET_DEFAULT_SIZES);
+}
+
+/*
  * Put one line into the result; a SyncLineSink.
  */
 static void
 put_line(void *arg, const char *line)
 {
-	ResultSet *result = arg;
-	Datum value = CStringGetTextDatum(line);
-	bool isnull = false;
-
-	tuplestore_putvalues(result->info->setResult,
-						 result->info->setDesc,
-						 &value,
-						 &isnull);
+	put_row(arg, 1, (char **) &line);
 }
 
 /*
@@ -180,10 +191,12 @@ static void
 put_row(void *arg, int ncells, char **cells)
 {
 	ResultSet *result = arg;
-	HeapTuple tuple = BuildTupleFromCStrings(result->input, cells);
+	MemoryContext caller = MemoryContextSwitchTo(result->row);
 
-	tuplestore_puttuple(result->info->setResult, tuple);
-	heap_freetuple(tuple);
+	tuplestore_puttuple(result->info->setResult,
+						BuildTupleFromCStrings(result->input, cells));
+	MemoryContextSwitchTo(caller);
+	MemoryContextReset(result->row);
 }
 
 /*

@@ -22,6 +22,7 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
+#include "commands/tablecmds.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
@@ -33,12 +34,14 @@
 #define TOUCHED_MAX 100000 /* beyond, reading everything costs less */
 
 /* The triggers of rule $1, wherever they stand */
-#define FROM_TRIGGERS                                                             \
-	" FROM pg_trigger g"                                                          \
-	" JOIN pg_proc f ON f.oid = g.tgfoid AND f.prosrc = 'sync_sql_progress_note'" \
-	" JOIN pg_class c ON c.oid = g.tgrelid"                                       \
-	" JOIN pg_namespace n ON n.oid = c.relnamespace"                              \
-	" WHERE g.tgname IN (SELECT format('sync_track_%s_%s', $1, event)"            \
+#define FROM_TRIGGERS                                                          \
+	" FROM pg_trigger g"                                                       \
+	" JOIN pg_proc f ON f.oid = g.tgfoid AND f.proname = 'sync_progress_note'" \
+	" JOIN pg_extension x ON x.extnamespace = f.pronamespace"                  \
+	" AND x.extname = 'sync_ext'"                                              \
+	" JOIN pg_class c ON c.oid = g.tgrelid"                                    \
+	" JOIN pg_namespace n ON n.oid = c.relnamespace"                           \
+	" WHERE g.tgname IN (SELECT format('sync_track_%s_%s', $1, event)"         \
 	" FROM unnest('{insert,update,delete,truncate}'::text[]) AS event)"
 
 static Oid find_evidence(SyncRule *rule);
@@ -136,15 +139,20 @@ sync_progress_touched(SyncRule *rule, bool take, bool all, SyncScope *scope)
 }
 
 /*
- * The evidence of a rule, locked against changes until the triggers are in.
- * Raises where statement triggers would not see every change.
+ * The evidence of a rule, which the current user owns, locked against changes
+ * until the triggers are in.  Raises where statement triggers would not see
+ * every change.
  */
 static Oid
 find_evidence(SyncRule *rule)
 {
 	RangeVar *name =
 		makeRangeVarFromNameList(sync_compat_name_list(rule->evidence->given));
-	Oid relid = RangeVarGetRelid(name, ShareRowExclusiveLock, false);
+	Oid relid = RangeVarGetRelidExtended(name,
+										 ShareRowExclusiveLock,
+										 0,
+										 RangeVarCallbackOwnsRelation,
+										 NULL);
 	ListCell *cell;
 
 	if (get_rel_relkind(relid) != RELKIND_RELATION || has_subclass(relid) ||
