@@ -53,9 +53,14 @@ DATA_built = $(EXTENSION)--$(EXTVERSION).sql
 # Tests: regress in sql/, isolation in test/specs/, their answers in expected/,
 # TAP in test/t/
 #
-REGRESS = install         # first: it creates the extension for all that follow
+REGRESS = install         # first: it creates the extension and what all that follow use
+REGRESS += progress progress_arguments progress_drift progress_tables progress_types
+REGRESS += rules rules_counters rules_refused rules_shipped
+REGRESS += tracking tracking_limits tracking_random tracking_refused
+REGRESS += history messages readonly rights rights_planted
+REGRESS += encoding       # last: it makes databases, which takes longest
 
-ISOLATION =
+ISOLATION = race_evidence race_execute race_notes race_rule race_timeout race_track race_update
 
 TAP_TESTS = 1
 PROVE_TESTS = test/t/*.pl

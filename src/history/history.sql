@@ -37,7 +37,7 @@ COMMENT ON COLUMN sync_history.run_by IS 'The role whose rights the run had.';
 COMMENT ON COLUMN sync_history.status IS 'success or failed.';
 COMMENT ON COLUMN sync_history.started_at IS 'When the run began.';
 COMMENT ON COLUMN sync_history.duration IS 'How long it took, up to the writing of this row.';
-COMMENT ON COLUMN sync_history.rows_read IS 'Rows of evidence that were read.';
+COMMENT ON COLUMN sync_history.rows_read IS 'Rows of evidence that were read, summed over the rules.';
 COMMENT ON COLUMN sync_history.inserted IS 'Rows that were added.';
 COMMENT ON COLUMN sync_history.updated IS 'Rows that were changed.';
 COMMENT ON COLUMN sync_history.unchanged IS 'Keys whose row was right already.';

@@ -25,6 +25,7 @@
 #include "storage/dsm.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
+#include "storage/lwlock.h"
 #include "tcop/tcopprot.h"
 #include "utils/guc.h"
 #include "utils/snapmgr.h"
@@ -45,6 +46,7 @@ typedef struct WriterRequest
 	char row[FLEXIBLE_ARRAY_MEMBER]; /* JSON */
 } WriterRequest;
 
+static char *hand_over(const char *row);
 static bool start_writer(dsm_segment *segment, BackgroundWorkerHandle **handle);
 static bool wait_for_writer(BackgroundWorkerHandle *handle,
 							volatile bool *done);
@@ -57,35 +59,68 @@ static bool wait_for_writer(BackgroundWorkerHandle *handle,
 void
 sync_history_failed(const SyncRun *run, const ErrorData *error)
 {
-	char *row;
-	dsm_segment *segment;
-	WriterRequest *request;
-	BackgroundWorkerHandle *handle;
-	bool written = false;
+	MemoryContext caller = CurrentMemoryContext;
+	char *row = sync_history_failed_row(run, error);
+	char *problem = "the writer did not answer";
 
 	if (RecoveryInProgress())
 		return;
 
-	row = sync_history_failed_row(run, error);
-	segment = dsm_create(offsetof(WriterRequest, row) + strlen(row) + 1,
-						 DSM_CREATE_NULL_IF_MAXSEGMENTS);
-	if (segment != NULL)
+	/* the abort that follows would release what the failed code held */
+	LWLockReleaseAll();
+	PG_TRY();
 	{
-		request = dsm_segment_address(segment);
-		request->database = MyDatabaseId;
-		request->done = false;
-		strcpy(request->row, row);
-		if (start_writer(segment, &handle))
-			written = wait_for_writer(handle, &request->done);
-		dsm_detach(segment);
+		problem = hand_over(row);
 	}
-	if (!written)
+	PG_CATCH();
+	{
+		ErrorData *second;
+
+		MemoryContextSwitchTo(caller);
+		second = CopyErrorData();
+		FlushErrorState();
+		problem = second->message;
+	}
+	PG_END_TRY();
+
+	if (problem && !proc_exit_inprogress)
 		ereport(WARNING,
 				errcode(ERRCODE_INSUFFICIENT_RESOURCES),
-				errmsg("could not write the sync_history row of a failed run in time"),
-				errdetail("The run was: %s", row),
-				errhint("You might need to raise \"max_worker_processes\"; the server log may say more."));
+				errmsg("could not write the sync_history row of a failed run: %s",
+					   problem),
+				errdetail("The run was: %s", row));
 	pfree(row);
+}
+
+/*
+ * Hand the row to a writer and wait for it.  Returns NULL, or what is in the
+ * way.
+ */
+static char *
+hand_over(const char *row)
+{
+	dsm_segment *segment =
+		dsm_create(offsetof(WriterRequest, row) + strlen(row) + 1,
+				   DSM_CREATE_NULL_IF_MAXSEGMENTS);
+	WriterRequest *request;
+	BackgroundWorkerHandle *handle;
+	char *problem = NULL;
+
+	if (segment == NULL)
+		return "too many dynamic shared memory segments";
+
+	request = dsm_segment_address(segment);
+	request->database = MyDatabaseId;
+	request->done = false;
+	strcpy(request->row, row);
+	if (!start_writer(segment, &handle))
+		problem =
+			"no slot for a background worker is free (\"max_worker_processes\")";
+	else if (!wait_for_writer(handle, &request->done))
+		problem =
+			"the writer failed or did not finish in time; see the server log";
+	dsm_detach(segment);
+	return problem;
 }
 
 /*

@@ -46,7 +46,7 @@ sync_kit_parse_expression(const char *text, const char *what)
 	SelectStmt *select;
 
 	initStringInfo(&statement);
-	appendStringInfo(&statement, "SELECT (\n%s\n)", text);
+	appendStringInfo(&statement, "SELECT\n%s\n", text);
 
 	error_context_stack = &frame;
 	trees = raw_parser(statement.data, RAW_PARSE_DEFAULT);

@@ -24,6 +24,14 @@
 #define EXTENSION_NAME "sync_ext"
 #define SCHEMA_MARK	   "@extschema@"
 
+/* What the error context needs to say about a name */
+typedef struct NameContext
+{
+	const char *name;
+	const char *what;
+} NameContext;
+
+static void report_name(void *arg);
 static void find_extension(Oid *schema, Oid *owner);
 
 /*
@@ -69,18 +77,39 @@ sync_kit_bind_schema(const char *sql)
 
 /*
  * Raise unless "name" is written as a relation name: NAME or SCHEMA.NAME,
- * each part quoted where SQL would want it quoted.
+ * each part quoted where SQL would want it quoted.  "what" says in errors whose
+ * name it is.
  */
 void
-sync_kit_check_relation_name(const char *name)
+sync_kit_check_relation_name(const char *name, const char *what)
 {
-	List *parts = sync_compat_name_list(name);
+	NameContext where = {name, what};
+	ErrorContextCallback frame = {
+		.previous = error_context_stack,
+		.callback = report_name,
+		.arg = &where,
+	};
+	List *parts;
 
+	error_context_stack = &frame;
+	parts = sync_compat_name_list(name);
+	error_context_stack = frame.previous;
 	if (list_length(parts) > 2)
 		ereport(ERROR,
 				errcode(ERRCODE_INVALID_NAME),
 				errmsg("relation name \"%s\" has too many parts", name),
 				errhint("Write it as NAME or SCHEMA.NAME."));
+}
+
+/*
+ * Error context: which name could not be read.
+ */
+static void
+report_name(void *arg)
+{
+	NameContext *where = arg;
+
+	errcontext("%s: %s", where->what, where->name);
 }
 
 /*

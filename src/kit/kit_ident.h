@@ -10,7 +10,7 @@
 
 extern Oid sync_kit_extension_owner(void);
 extern char *sync_kit_bind_schema(const char *sql);
-extern void sync_kit_check_relation_name(const char *name);
+extern void sync_kit_check_relation_name(const char *name, const char *what);
 extern const char *sync_kit_quote(const char *name);
 
 #endif /* KIT_IDENT_H */

@@ -43,13 +43,13 @@ COMMENT ON COLUMN sync_progress_rules.completed_at_column IS 'Column of the prog
 COMMENT ON COLUMN sync_progress_rules.counters IS 'Columns of the progress relation and the aggregate over the evidence that each must equal: {"clubs_saved": "count(*)"}.';
 COMMENT ON COLUMN sync_progress_rules.insert_columns IS
 'Columns that are set only when a row is added: {"column": {"lookup": relation, "column": name or names, "optional": boolean, "fallback": expression}}. The value is that of the first of the named columns that exists, in the lookup relation (joined on the columns of the key) or, without "lookup", in the evidence; where there is none or it is empty, the fallback, an SQL expression over the key columns. "optional": none of the columns needs to exist.';
-COMMENT ON COLUMN sync_progress_rules.shipped IS 'true: the row came with the extension and is not dumped. Any change to it makes it yours; so does a row of the same name that you insert.';
+COMMENT ON COLUMN sync_progress_rules.shipped IS 'true: the row came with the extension and is not dumped. Any change to it makes it yours, and so does a row of the same name that you insert, also with ON CONFLICT. It cannot be deleted or renamed: set enabled to false.';
 
 CREATE FUNCTION sync_progress_rules_check() RETURNS trigger
 	LANGUAGE c AS 'MODULE_PATHNAME', 'sync_sql_progress_rules_check';
 REVOKE ALL ON FUNCTION sync_progress_rules_check() FROM PUBLIC;
 COMMENT ON FUNCTION sync_progress_rules_check() IS
-'Refuses a rule that cannot work: names and expressions that do not parse, keys that do not match, a tracked rule whose key would change.';
+'Refuses a rule that cannot work (names and expressions that do not parse, keys that do not match), a change of the key of a tracked rule, and the removal of a shipped one.';
 
 INSERT INTO sync_progress_rules (rule_name, position, label, evidence,
 	key_columns, competition_column, progress, counters, insert_columns, shipped) VALUES
@@ -69,6 +69,23 @@ INSERT INTO sync_progress_rules (rule_name, position, label, evidence,
 CREATE TRIGGER sync_progress_rules_check
 	BEFORE INSERT OR UPDATE OR DELETE ON sync_progress_rules
 	FOR EACH ROW EXECUTE FUNCTION sync_progress_rules_check();
+
+CREATE TABLE sync_progress_tracking (
+	rule_name text NOT NULL,
+	evidence text NOT NULL,
+	progress text NOT NULL,
+	definition text NOT NULL,
+	CONSTRAINT sync_progress_tracking_pkey PRIMARY KEY (rule_name)
+);
+REVOKE ALL ON TABLE sync_progress_tracking FROM PUBLIC;
+SELECT pg_catalog.pg_extension_config_dump('sync_progress_tracking', '');
+
+COMMENT ON TABLE sync_progress_tracking IS
+'For a tracked rule, what it has been applied to in full: the notes tell all that came after. Where this is not its row any more, a run reads everything.';
+COMMENT ON COLUMN sync_progress_tracking.rule_name IS 'The tracked rule.';
+COMMENT ON COLUMN sync_progress_tracking.evidence IS 'Its evidence, schema-qualified.';
+COMMENT ON COLUMN sync_progress_tracking.progress IS 'Its progress relation, schema-qualified.';
+COMMENT ON COLUMN sync_progress_tracking.definition IS 'A hash of what the rule said.';
 
 CREATE TABLE sync_progress_notes (
 	rule_name text NOT NULL,
@@ -123,7 +140,7 @@ CREATE FUNCTION sync_track_progress(rule text) RETURNS void
 	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'sync_sql_track_progress';
 REVOKE ALL ON FUNCTION sync_track_progress(text) FROM PUBLIC;
 COMMENT ON FUNCTION sync_track_progress(text) IS
-'Note from now on which keys change in the rule''s evidence, by statement triggers, so that sync_progress reads only these. To be called by the owner of the evidence table, which must be a plain table. The first run after it reads everything. Errors: 42704 unknown rule, 42809 not a plain table, 42710 tracked already.';
+'Note from now on which keys change in the rule''s evidence, by statement triggers, so that sync_progress reads only these. To be called by the owner of the evidence table, which must be a plain table. The first run after it reads everything. Changes made to the progress relation by others are not noted: sync_progress(full => true) sees them. Errors: 42704 unknown rule, 42809 not a plain table, 42710 tracked already.';
 
 CREATE FUNCTION sync_untrack_progress(rule text) RETURNS void
 	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'sync_sql_untrack_progress';

@@ -31,12 +31,10 @@ static void write_top(Analysis *analysis, SyncRule *rule);
 static void write_latest(Analysis *analysis, SyncRule *rule);
 static void write_ratios(Analysis *analysis, SyncRule *rule);
 static void write_unfounded(Analysis *analysis, SyncRule *rule);
-static void append_progress_columns(StringInfo sql,
-									StringInfo head,
-									SyncRule *rule);
+static List *append_progress_columns(StringInfo sql, SyncRule *rule);
 static void write_table(Analysis *analysis,
 						const char *title,
-						const char *head,
+						List *head,
 						const char *sql);
 static void write_row(Analysis *analysis, char **cells, int ncells, int *widths);
 static int display_width(const char *text);
@@ -55,6 +53,8 @@ sync_progress_analyze(const char *environment, SyncLineSink sink, void *arg)
 	sync_progress_inspect(&analysis.site, rules);
 
 	sink(arg, psprintf("Progress analysis for %s", analysis.site.name));
+	if (rules == NIL)
+		sink(arg, "No progress rule is enabled");
 	foreach(cell, rules)
 	{
 		SyncRule *rule = lfirst(cell);
@@ -81,21 +81,17 @@ write_top(Analysis *analysis, SyncRule *rule)
 	const char *key = sync_kit_quote(linitial(rule->key));
 	SyncScope all = {0};
 	StringInfoData sql;
-	StringInfoData head;
+	List *head = NIL;
 	ListCell *cell;
 
 	initStringInfo(&sql);
-	initStringInfo(&head);
-	appendStringInfo(&head,
-					 "%s\t%s",
-					 (char *) linitial(rule->key),
-					 rule->evidence->name);
+	head = list_make2(linitial(rule->key), rule->evidence->name);
 	sync_progress_append_evidence(&sql, rule, &all);
 	appendStringInfo(&sql, " SELECT %s::text, sync_rows::text", key);
 	foreach(cell, rule->counters)
 	{
 		appendStringInfo(&sql, ", sync_c%d::text", foreach_current_index(cell));
-		appendStringInfo(&head, "\t%s", ((SyncCounter *) lfirst(cell))->column);
+		head = lappend(head, ((SyncCounter *) lfirst(cell))->column);
 	}
 	appendStringInfo(&sql,
 					 " FROM evidence WHERE %s IS NOT NULL"
@@ -108,7 +104,7 @@ write_top(Analysis *analysis, SyncRule *rule)
 						 TOP_KEYS,
 						 rule->label,
 						 rule->evidence->name),
-				head.data,
+				head,
 				sql.data);
 }
 
@@ -119,11 +115,10 @@ static void
 write_latest(Analysis *analysis, SyncRule *rule)
 {
 	StringInfoData sql;
-	StringInfoData head;
+	List *head = NIL;
 
 	initStringInfo(&sql);
-	initStringInfo(&head);
-	append_progress_columns(&sql, &head, rule);
+	head = append_progress_columns(&sql, rule);
 	appendStringInfo(&sql,
 					 " ORDER BY p.%s DESC NULLS LAST, 1 LIMIT %d",
 					 sync_kit_quote(rule->completed_at
@@ -132,7 +127,7 @@ write_latest(Analysis *analysis, SyncRule *rule)
 					 LATEST_ROWS);
 	write_table(analysis,
 				psprintf("Latest %d %s rows", LATEST_ROWS, rule->progress->name),
-				head.data,
+				head,
 				sql.data);
 }
 
@@ -151,11 +146,10 @@ write_ratios(Analysis *analysis, SyncRule *rule)
 						 (char *) list_nth(rule->progress_key,
 										   rule->competition),
 						 rule->progress->name),
-				psprintf("%s\t%s\t%s\tratio",
-						 (char *) list_nth(rule->progress_key,
-										   rule->competition),
-						 rule->label,
-						 rule->done_value),
+				list_make4(list_nth(rule->progress_key, rule->competition),
+						   rule->label,
+						   rule->done_value,
+						   "ratio"),
 				psprintf("SELECT p.%s::text, count(*)::text,"
 						 " count(*) FILTER (WHERE p.%s = %s)::text,"
 						 " round(100.0 * count(*) FILTER (WHERE p.%s = %s) / count(*), 1) || '%%'"
@@ -179,13 +173,12 @@ write_unfounded(Analysis *analysis, SyncRule *rule)
 {
 	SyncScope all = {0};
 	StringInfoData sql;
-	StringInfoData head;
+	List *head = NIL;
 
 	initStringInfo(&sql);
-	initStringInfo(&head);
 	sync_progress_append_evidence(&sql, rule, &all);
 	appendStringInfoChar(&sql, ' ');
-	append_progress_columns(&sql, &head, rule);
+	head = append_progress_columns(&sql, rule);
 	appendStringInfo(&sql,
 					 " WHERE p.%s = %s AND NOT EXISTS (SELECT FROM evidence e WHERE ",
 					 sync_kit_quote(rule->status),
@@ -200,15 +193,16 @@ write_unfounded(Analysis *analysis, SyncRule *rule)
 						 rule->done_value,
 						 rule->evidence->name,
 						 UNFOUNDED_ROWS),
-				head.data,
+				head,
 				sql.data);
 }
 
 /*
- * SELECT the columns of the progress relation that the rule keeps.
+ * SELECT the columns of the progress relation that the rule keeps; returns
+ * their names.
  */
-static void
-append_progress_columns(StringInfo sql, StringInfo head, SyncRule *rule)
+static List *
+append_progress_columns(StringInfo sql, SyncRule *rule)
 {
 	List *columns = list_copy(rule->progress_key);
 	ListCell *cell;
@@ -221,36 +215,25 @@ append_progress_columns(StringInfo sql, StringInfo head, SyncRule *rule)
 
 	appendStringInfoString(sql, "SELECT ");
 	foreach(cell, columns)
-	{
-		bool first = foreach_current_index(cell) == 0;
-
 		appendStringInfo(sql,
 						 "%sp.%s::text",
-						 first ? "" : ", ",
+						 foreach_current_index(cell) == 0 ? "" : ", ",
 						 sync_kit_quote(lfirst(cell)));
-		appendStringInfo(head, "%s%s", first ? "" : "\t", (char *) lfirst(cell));
-	}
 	appendStringInfo(sql, " FROM %s p", rule->progress->qualified);
+	return columns;
 }
 
 /*
- * Run a query and write its rows as a table; "head" has the columns' names,
- * separated by tabs.
+ * Run a query and write its rows as a table; "head" has the names of its
+ * columns.
  */
 static void
-write_table(Analysis *analysis,
-			const char *title,
-			const char *head,
-			const char *sql)
+write_table(Analysis *analysis, const char *title, List *head, const char *sql)
 {
 	SyncRows *rows = sync_progress_site_rows(&analysis->site, sql);
-	char *names[INDEX_MAX_KEYS * 2];
-	int widths[lengthof(names)] = {0};
-	int ncells = 0;
-	char *rest = pstrdup(head);
-
-	while (rest && ncells < lengthof(names))
-		names[ncells++] = strsep(&rest, "\t");
+	int ncells = list_length(head);
+	char **names = palloc(ncells * sizeof(char *));
+	int *widths = palloc(ncells * sizeof(int));
 
 	analysis->sink(analysis->arg, "");
 	analysis->sink(analysis->arg, title);
@@ -261,6 +244,7 @@ write_table(Analysis *analysis,
 	}
 	for (int i = 0; i < ncells; i++)
 	{
+		names[i] = list_nth(head, i);
 		widths[i] = display_width(names[i]);
 		for (int row = 0; row < rows->nrows; row++)
 			if (rows->rows[row][i])

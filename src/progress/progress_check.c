@@ -12,8 +12,11 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "catalog/pg_type.h"
 #include "commands/extension.h"
 #include "commands/trigger.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
@@ -30,10 +33,18 @@ enum PartCell
 	PART_TEXT,
 };
 
+/* set while a shipped rule makes room for a user's, by replace_shipped */
+static bool replacing_shipped = false;
+
+static void check_shipped(TriggerData *trigger, const char *rule_name);
+static void replace_shipped(const char *rule_name);
 static HeapTuple set_shipped(TriggerData *trigger, HeapTuple tuple);
 static char *column_text(TriggerData *trigger,
 						 HeapTuple tuple,
 						 const char *name);
+static List *column_names(TriggerData *trigger,
+						  HeapTuple tuple,
+						  const char *name);
 static void check_parts(TriggerData *trigger,
 						HeapTuple tuple,
 						const char *rule_name);
@@ -43,7 +54,8 @@ static void check_expression(const char *text,
 							 const char *name,
 							 const char *rule_name);
 static void refuse(const char *rule_name, const char *why);
-static void check_tracked(TriggerData *trigger);
+static void check_tracked(TriggerData *trigger, const char *rule_name);
+static void refuse_tracked(const char *rule_name);
 static bool keeps(TriggerData *trigger, const char *column);
 
 /*
@@ -54,34 +66,81 @@ HeapTuple
 sync_progress_check_rule(TriggerData *trigger)
 {
 	HeapTuple tuple = trigger->tg_trigtuple;
-	char *rule_name;
+	char *rule_name = column_text(trigger, tuple, "rule_name");
 
-	if (TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
-	{
-		check_tracked(trigger);
+	if (rule_name == NULL || replacing_shipped)
 		return tuple;
-	}
-	if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event))
+
+	if (!TRIGGER_FIRED_BY_INSERT(trigger->tg_event))
 	{
-		check_tracked(trigger);
-		tuple = trigger->tg_newtuple;
+		check_tracked(trigger, rule_name);
+		check_shipped(trigger, rule_name);
 	}
+	if (!TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
+	{
+		if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event))
+			tuple = trigger->tg_newtuple;
+		rule_name = column_text(trigger, tuple, "rule_name");
+		if (rule_name == NULL)
+			return tuple; /* the constraint will say so */
+		check_parts(trigger, tuple, rule_name);
+		if (!creating_extension)
+		{
+			if (TRIGGER_FIRED_BY_INSERT(trigger->tg_event))
+			{
+				if (sync_progress_has_other_triggers(rule_name,
+													 column_names(trigger,
+																  tuple,
+																  "key_columns")))
+					refuse_tracked(rule_name);
+				replace_shipped(rule_name);
+			}
+			tuple = set_shipped(trigger, tuple);
+		}
+	}
+	return tuple;
+}
 
-	rule_name = column_text(trigger, tuple, "rule_name");
-	if (rule_name == NULL)
-		return tuple; /* the constraint will say so */
-	check_parts(trigger, tuple, rule_name);
+/*
+ * Raise where a shipped rule would go: it would be back after a restore.
+ */
+static void
+check_shipped(TriggerData *trigger, const char *rule_name)
+{
+	char *shipped = column_text(trigger, trigger->tg_trigtuple, "shipped");
 
-	if (creating_extension)
-		return tuple;
-	if (TRIGGER_FIRED_BY_INSERT(trigger->tg_event))
+	if (strcmp(shipped, "t") != 0 || creating_extension)
+		return;
+	if (TRIGGER_FIRED_BY_DELETE(trigger->tg_event) ||
+		!keeps(trigger, "rule_name"))
+		ereport(ERROR,
+				errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				errmsg("cannot delete or rename shipped progress rule \"%s\"",
+					   rule_name),
+				errhint("Set its column \"enabled\" to false instead."));
+}
+
+/*
+ * Make room for a user's rule that has the name of a shipped one.
+ */
+static void
+replace_shipped(const char *rule_name)
+{
+	replacing_shipped = true;
+	PG_TRY();
+	{
 		sync_kit_spi_run_own("DELETE FROM @extschema@.sync_progress_rules"
 							 " WHERE rule_name = $1 AND shipped",
-							 sync_kit_text_params(1, (const char **) &rule_name),
+							 sync_kit_text_params(1, &rule_name),
 							 false,
 							 NULL,
 							 NULL);
-	return set_shipped(trigger, tuple);
+	}
+	PG_FINALLY();
+	{
+		replacing_shipped = false;
+	}
+	PG_END_TRY();
 }
 
 /*
@@ -125,6 +184,35 @@ column_text(TriggerData *trigger, HeapTuple tuple, const char *name)
 }
 
 /*
+ * A column of type text[] as a list of strings.
+ */
+static List *
+column_names(TriggerData *trigger, HeapTuple tuple, const char *name)
+{
+	TupleDesc desc = RelationGetDescr(trigger->tg_relation);
+	AttrNumber number =
+		get_attnum(RelationGetRelid(trigger->tg_relation), name);
+	List *names = NIL;
+	bool isnull;
+	Datum value = heap_getattr(tuple, number, desc, &isnull);
+	Datum *elements;
+	int n = 0;
+
+	if (!isnull)
+		deconstruct_array(DatumGetArrayTypeP(value),
+						  TEXTOID,
+						  -1,
+						  false,
+						  TYPALIGN_INT,
+						  &elements,
+						  NULL,
+						  &n);
+	for (int i = 0; i < n; i++)
+		names = lappend(names, TextDatumGetCString(elements[i]));
+	return names;
+}
+
+/*
  * Check names and expressions.
  */
 static void
@@ -139,7 +227,10 @@ check_parts(TriggerData *trigger, HeapTuple tuple, const char *rule_name)
 		char *name = column_text(trigger, tuple, relations[i]);
 
 		if (name)
-			sync_kit_check_relation_name(name);
+			sync_kit_check_relation_name(name,
+										 psprintf("%s of progress rule \"%s\"",
+												  relations[i],
+												  rule_name));
 	}
 	for (int i = 0; i < lengthof(conditions); i++)
 	{
@@ -157,7 +248,9 @@ check_parts(TriggerData *trigger, HeapTuple tuple, const char *rule_name)
 		if (strcmp(part[PART_KIND], "problem") == 0)
 			refuse(rule_name, part[PART_TEXT]);
 		else if (strcmp(part[PART_KIND], "lookup") == 0)
-			sync_kit_check_relation_name(part[PART_TEXT]);
+			sync_kit_check_relation_name(part[PART_TEXT],
+										 psprintf("lookup of progress rule \"%s\"",
+												  rule_name));
 		else
 			check_expression(part[PART_TEXT],
 							 part[PART_KIND],
@@ -182,6 +275,7 @@ list_parts(TriggerData *trigger, HeapTuple tuple)
 		column_text(trigger, tuple, "insert_columns"),
 		column_text(trigger, tuple, "status_column"),
 		column_text(trigger, tuple, "completed_at_column"),
+		column_text(trigger, tuple, "label"),
 	};
 
 	return sync_kit_spi_rows_own(
@@ -201,8 +295,13 @@ list_parts(TriggerData *trigger, HeapTuple tuple)
 		" WHERE cardinality(key) > 32 "
 		"UNION ALL SELECT 'The key columns must be plain lists of names.' FROM given"
 		" WHERE array_ndims(key) > 1 OR array_ndims(progress_key) > 1"
+		" OR array_lower(key, 1) <> 1 OR array_lower(progress_key, 1) <> 1"
 		" OR array_position(key, NULL) IS NOT NULL"
 		" OR array_position(progress_key, NULL) IS NOT NULL "
+		"UNION ALL SELECT format('Column \"%s\" is named twice in key_columns.', k)"
+		" FROM given, unnest(key) AS k GROUP BY k HAVING count(*) > 1 AND k IS NOT NULL "
+		"UNION ALL SELECT 'The label is empty, or has control characters in it.'"
+		" WHERE $8 = '' OR $8 ~ '[[:cntrl:]]' "
 		"UNION ALL SELECT format('There are %s key_columns, and %s progress_key_columns.',"
 		" cardinality(key), cardinality(progress_key)) FROM given"
 		" WHERE cardinality(key) <> cardinality(progress_key) "
@@ -273,28 +372,31 @@ refuse(const char *rule_name, const char *why)
 }
 
 /*
- * The triggers and notes of a tracked rule are made for its evidence and its
- * key: raise where these would change.  After any other change, everything
- * has to be read again.
+ * The triggers of a tracked rule are made for its evidence and its key: raise
+ * where these would change.
  */
 static void
-check_tracked(TriggerData *trigger)
+check_tracked(TriggerData *trigger, const char *rule_name)
 {
-	char *rule_name = column_text(trigger, trigger->tg_trigtuple, "rule_name");
+	if (sync_progress_has_triggers(rule_name) &&
+		(TRIGGER_FIRED_BY_DELETE(trigger->tg_event) ||
+		 !keeps(trigger, "rule_name") || !keeps(trigger, "evidence") ||
+		 !keeps(trigger, "key_columns")))
+		refuse_tracked(rule_name);
+}
 
-	if (!sync_progress_has_triggers(rule_name))
-		return;
-
-	if (TRIGGER_FIRED_BY_DELETE(trigger->tg_event) ||
-		!keeps(trigger, "rule_name") || !keeps(trigger, "evidence") ||
-		!keeps(trigger, "key_columns"))
-		ereport(ERROR,
-				errcode(ERRCODE_OBJECT_IN_USE),
-				errmsg("progress rule \"%s\" is tracked", rule_name),
-				errdetail("Its name, evidence and key_columns cannot change meanwhile."),
-				errhint("Run SELECT sync_untrack_progress('%s') first.",
-						rule_name));
-	sync_progress_note_everything(rule_name);
+/*
+ * Raise that a rule is tracked.
+ */
+static void
+refuse_tracked(const char *rule_name)
+{
+	ereport(ERROR,
+			errcode(ERRCODE_OBJECT_IN_USE),
+			errmsg("progress rule \"%s\" is tracked", rule_name),
+			errdetail("Its name, evidence and key_columns cannot change meanwhile."),
+			errhint("Run SELECT sync_untrack_progress(%s) first.",
+					quote_literal_cstr(rule_name)));
 }
 
 /*

@@ -132,10 +132,11 @@ sync_progress_append_differs(StringInfo sql, SyncRule *rule)
 
 /*
  * LEFT JOIN each lookup relation, reduced to one row a key: the least value
- * that is neither NULL nor empty.
+ * that is neither NULL nor empty.  Only the keys in "wanted" are looked up, a
+ * CTE and a condition on its rows.
  */
 void
-sync_progress_append_lookups(StringInfo sql, SyncRule *rule)
+sync_progress_append_lookups(StringInfo sql, SyncRule *rule, const char *wanted)
 {
 	ListCell *cell;
 
@@ -169,6 +170,16 @@ sync_progress_append_lookups(StringInfo sql, SyncRule *rule)
 		if (sync_progress_column(insert->lookup, insert->source)->category ==
 			'S')
 			appendStringInfo(sql, " AND %s <> ''", source);
+		appendStringInfoString(sql, " AND (");
+		for (int i = 0; i < n; i++)
+			appendStringInfo(sql,
+							 "%sCAST(%s AS %s)",
+							 i > 0 ? ", " : "",
+							 sync_kit_quote(list_nth(rule->key, i)),
+							 sync_progress_key_type(rule, i));
+		appendStringInfoString(sql, ") IN (SELECT ");
+		sync_progress_append_names(sql, rule->key, "");
+		appendStringInfo(sql, " FROM %s)", wanted);
 		appendStringInfoString(sql, " ORDER BY ");
 		sync_progress_append_ordinals(sql, n + 1);
 		appendStringInfo(sql, ") AS lookup%d ON ", at);
@@ -207,7 +218,7 @@ sync_progress_insert_value(SyncRule *rule, int i)
 char *
 sync_progress_typed(SyncRule *rule, const char *column, const char *expression)
 {
-	return psprintf("CAST(%s AS %s)",
+	return psprintf("CAST(%s\n AS %s)",
 					expression,
 					sync_progress_column(rule->progress, column)->type);
 }

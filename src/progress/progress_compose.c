@@ -8,8 +8,8 @@
  *		WITH evidence AS MATERIALIZED (SELECT key, count(*) AS sync_rows,
  *			counters ... FROM teams GROUP BY key)
  *
- * and joins it to the progress relation.  A key without a row there is added,
- * a row that is not done or counts otherwise is updated; nothing else is
+ * and joins it to the progress relation ("todo").  A key without a row there is
+ * added, a row that is not done or counts otherwise is updated; nothing else is
  * written.  The dry run is the same statement with SELECT in the place of
  * INSERT and UPDATE, and drift is its rows.
  *
@@ -26,10 +26,15 @@
 #include "kit/kit_ident.h"
 #include "progress/progress.h"
 
+static void append_todo(StringInfo sql, SyncRule *rule);
 static void append_added(StringInfo sql, SyncRule *rule, bool writes);
+static void append_insert(StringInfo sql, SyncRule *rule);
 static void append_updated(StringInfo sql, SyncRule *rule, bool writes);
 static void append_assignments(StringInfo sql, SyncRule *rule);
-static void append_changes(StringInfo sql, SyncRule *rule, SyncScope *scope);
+static void append_changes(StringInfo sql,
+						   SyncRule *rule,
+						   SyncScope *scope,
+						   bool writes);
 static void append_totals(StringInfo sql, SyncRule *rule);
 static void append_headings(StringInfo sql, SyncRule *rule, SyncScope *scope);
 
@@ -50,110 +55,108 @@ sync_progress_compose_run(SyncRule *rule, SyncScope *scope, bool writes)
 
 	initStringInfo(&sql);
 	sync_progress_append_evidence(&sql, rule, scope);
+	append_todo(&sql, rule);
 	append_added(&sql, rule, writes);
 	append_updated(&sql, rule, writes);
-	append_changes(&sql, rule, scope);
+	append_changes(&sql, rule, scope, writes);
 	append_totals(&sql, rule);
 	append_headings(&sql, rule, scope);
 	return sql.data;
 }
 
 /*
- * , added AS (...): the keys that have no row in the progress relation.
+ * , todo AS (...): the evidence of the keys whose row is missing (sync_add), or
+ * not done, or counts otherwise; a row that is missing differs in its status.
+ */
+static void
+append_todo(StringInfo sql, SyncRule *rule)
+{
+	appendStringInfo(sql,
+					 ", todo AS MATERIALIZED (SELECT e.*, p.%s IS NULL AS sync_add"
+					 " FROM evidence e LEFT JOIN %s p ON ",
+					 sync_kit_quote(linitial(rule->progress_key)),
+					 rule->progress->qualified);
+	sync_progress_append_match(sql, rule);
+	sync_progress_append_usable(sql, rule);
+	sync_progress_append_differs(sql, rule);
+	appendStringInfoChar(sql, ')');
+}
+
+/*
+ * , added AS (...): the rows that are missing.  Without "writes" their values
+ * are computed all the same, for the errors that this may raise.
  */
 static void
 append_added(StringInfo sql, SyncRule *rule, bool writes)
 {
-	ListCell *cell;
-	int n = list_length(rule->key);
-
 	appendStringInfoString(sql, ", added AS MATERIALIZED (");
 	if (writes)
-	{
-		appendStringInfo(sql,
-						 "INSERT INTO %s AS p (",
-						 rule->progress->qualified);
-		sync_progress_append_names(sql, rule->progress_key, "");
-		appendStringInfo(sql, ", %s", sync_kit_quote(rule->status));
-		if (rule->completed_at)
-			appendStringInfo(sql, ", %s", sync_kit_quote(rule->completed_at));
-		foreach(cell, rule->counters)
-			appendStringInfo(sql,
-							 ", %s",
-							 sync_kit_quote(((SyncCounter *) lfirst(cell))
-												->column));
-		foreach(cell, rule->inserts)
-			appendStringInfo(sql,
-							 ", %s",
-							 sync_kit_quote(((SyncInsertColumn *) lfirst(cell))
-												->column));
-		appendStringInfoString(sql, ") ");
-	}
+		append_insert(sql, rule);
 	appendStringInfoString(sql, "SELECT ");
 	sync_progress_append_names(sql, rule->key, "e.");
-	if (writes)
-	{
-		appendStringInfo(sql, ", %s", sync_progress_done_value(rule));
-		if (rule->completed_at)
-			appendStringInfo(sql,
-							 ", %s",
-							 sync_progress_typed(rule,
-												 rule->completed_at,
-												 "now()"));
-		for (int i = 0; i < list_length(rule->counters); i++)
-			appendStringInfo(sql, ", e.sync_c%d", i);
-		for (int i = 0; i < list_length(rule->inserts); i++)
-			appendStringInfo(sql, ", %s", sync_progress_insert_value(rule, i));
-	}
-	appendStringInfoString(sql, " FROM evidence e");
-	if (writes)
-		sync_progress_append_lookups(sql, rule);
-	sync_progress_append_usable(sql, rule);
-	sync_progress_append_absent(sql, rule);
+	appendStringInfo(sql, ", %s", sync_progress_done_value(rule));
+	if (rule->completed_at)
+		appendStringInfo(sql,
+						 ", %s",
+						 sync_progress_typed(rule, rule->completed_at, "now()"));
+	for (int i = 0; i < list_length(rule->counters); i++)
+		appendStringInfo(sql, ", e.sync_c%d", i);
+	for (int i = 0; i < list_length(rule->inserts); i++)
+		appendStringInfo(sql, ", %s", sync_progress_insert_value(rule, i));
+	appendStringInfoString(sql, " FROM todo e");
+	sync_progress_append_lookups(sql, rule, "todo WHERE sync_add");
+	appendStringInfoString(sql, " WHERE e.sync_add");
 	if (writes)
 	{
 		appendStringInfoString(sql, " RETURNING ");
-		for (int i = 0; i < n; i++)
-			appendStringInfo(sql,
-							 "%sp.%s AS %s",
-							 i > 0 ? ", " : "",
-							 sync_kit_quote(list_nth(rule->progress_key, i)),
-							 sync_kit_quote(list_nth(rule->key, i)));
+		sync_progress_append_names(sql, rule->progress_key, "p.");
 	}
-	appendStringInfoString(sql, ")");
+	appendStringInfoChar(sql, ')');
 }
 
 /*
- * , updated AS (...): the keys whose row is not done or counts otherwise.
+ * INSERT INTO the progress relation and its columns.
+ */
+static void
+append_insert(StringInfo sql, SyncRule *rule)
+{
+	ListCell *cell;
+
+	appendStringInfo(sql, "INSERT INTO %s AS p (", rule->progress->qualified);
+	sync_progress_append_names(sql, rule->progress_key, "");
+	appendStringInfo(sql, ", %s", sync_kit_quote(rule->status));
+	if (rule->completed_at)
+		appendStringInfo(sql, ", %s", sync_kit_quote(rule->completed_at));
+	foreach(cell, rule->counters)
+		appendStringInfo(sql,
+						 ", %s",
+						 sync_kit_quote(((SyncCounter *) lfirst(cell))->column));
+	foreach(cell, rule->inserts)
+		appendStringInfo(sql,
+						 ", %s",
+						 sync_kit_quote(((SyncInsertColumn *) lfirst(cell))
+											->column));
+	appendStringInfoString(sql, ") ");
+}
+
+/*
+ * , updated AS (...): the rows that are there and differ.
  */
 static void
 append_updated(StringInfo sql, SyncRule *rule, bool writes)
 {
 	appendStringInfoString(sql, ", updated AS MATERIALIZED (");
-	if (writes)
+	if (!writes)
 	{
-		appendStringInfo(sql, "UPDATE %s AS p SET ", rule->progress->qualified);
-		append_assignments(sql, rule);
-		appendStringInfoString(sql, " FROM evidence e");
+		appendStringInfoString(sql, "SELECT 1 FROM todo WHERE NOT sync_add)");
+		return;
 	}
-	else
-	{
-		appendStringInfoString(sql, "SELECT ");
-		sync_progress_append_names(sql, rule->key, "e.");
-		appendStringInfo(sql,
-						 " FROM evidence e CROSS JOIN %s p",
-						 rule->progress->qualified);
-	}
-	sync_progress_append_usable(sql, rule);
-	appendStringInfoString(sql, " AND ");
+	appendStringInfo(sql, "UPDATE %s AS p SET ", rule->progress->qualified);
+	append_assignments(sql, rule);
+	appendStringInfoString(sql, " FROM todo e WHERE NOT e.sync_add AND ");
 	sync_progress_append_match(sql, rule);
 	sync_progress_append_differs(sql, rule);
-	if (writes)
-	{
-		appendStringInfoString(sql, " RETURNING ");
-		sync_progress_append_names(sql, rule->key, "e.");
-	}
-	appendStringInfoString(sql, ")");
+	appendStringInfoString(sql, " RETURNING 1)");
 }
 
 /*
@@ -182,25 +185,25 @@ append_assignments(StringInfo sql, SyncRule *rule)
 
 /*
  * , changes AS (...): the first changes in the order of their keys, as many
- * as the report may list.
+ * as the report may list.  Where triggers may keep a row out, only those that
+ * went in.
  */
 static void
-append_changes(StringInfo sql, SyncRule *rule, SyncScope *scope)
+append_changes(StringInfo sql, SyncRule *rule, SyncScope *scope, bool writes)
 {
-	const char *first = sync_kit_quote(list_nth(rule->key, rule->competition));
-
 	appendStringInfoString(sql,
-						   ", changes AS MATERIALIZED (SELECT *,"
-						   " row_number() OVER () AS sync_n FROM (SELECT * FROM"
-						   " (SELECT 'add' AS sync_action, * FROM added"
-						   " UNION ALL SELECT 'update', * FROM updated) AS both_kinds"
-						   " ORDER BY ");
-	appendStringInfoString(sql, first);
-	for (int i = 0; i < list_length(rule->key); i++)
-		if (i != rule->competition)
-			appendStringInfo(sql,
-							 ", %s",
-							 sync_kit_quote(list_nth(rule->key, i)));
+						   ", changes AS MATERIALIZED (SELECT *, row_number()"
+						   " OVER () AS sync_n FROM (SELECT * FROM todo");
+	if (writes && rule->progress->may_differ)
+	{
+		appendStringInfoString(sql, " WHERE NOT sync_add OR (");
+		sync_progress_append_names(sql, rule->key, "");
+		appendStringInfoString(sql, ") IN (SELECT * FROM added)");
+	}
+	appendStringInfo(sql,
+					 " ORDER BY %s, ",
+					 sync_kit_quote(list_nth(rule->key, rule->competition)));
+	sync_progress_append_names(sql, rule->key, "");
 	appendStringInfo(sql, " LIMIT %d) AS listed) ", scope->max_details);
 }
 
@@ -211,54 +214,54 @@ static void
 append_totals(StringInfo sql, SyncRule *rule)
 {
 	const char *whole = sync_progress_whole_key(rule, "");
-	StringInfoData match;
 	StringInfoData rest;
 	int n = list_length(rule->key);
 
-	initStringInfo(&match);
 	initStringInfo(&rest);
 	for (int i = 0; i < n; i++)
-	{
-		const char *name = sync_kit_quote(list_nth(rule->key, i));
-
-		appendStringInfo(&match,
-						 "%se.%s = c.%s",
-						 i > 0 ? " AND " : "",
-						 name,
-						 name);
 		if (i != rule->competition)
-			appendStringInfo(&rest, ", c.%s", name);
-	}
+			appendStringInfo(&rest,
+							 ", %s",
+							 sync_kit_quote(list_nth(rule->key, i)));
 
-	appendStringInfo(sql,
-					 "SELECT 'total' AS kind, coalesce(sum(sync_rows), 0)::text AS c1,"
-					 " count(*) FILTER (WHERE %s)::text AS c2,"
-					 " (SELECT count(*) FROM added)::text AS c3,"
-					 " (SELECT count(*) FROM updated)::text AS c4, ",
-					 whole);
+	/* one scan of the evidence for all of its counts */
+	appendStringInfoString(sql,
+						   "SELECT counted.* FROM (SELECT sum(sync_rows) AS sync_rows");
+	appendStringInfo(sql, ", count(*) FILTER (WHERE %s) AS sync_keys", whole);
 	if (rule->validation)
 		appendStringInfo(sql,
-						 "count(*) FILTER (WHERE NOT sync_valid AND %s)::text",
+						 ", count(*) FILTER (WHERE NOT sync_valid AND %s)",
 						 whole);
 	else
-		appendStringInfoString(sql, "'0'");
-	appendStringInfoString(sql, " AS c5, 0 AS n FROM evidence");
+		appendStringInfoString(sql, ", 0");
+	appendStringInfoString(sql, " AS sync_invalid");
 	for (int i = 0; i < n; i++)
 		appendStringInfo(sql,
-						 " UNION ALL SELECT 'missing', '%d', sum(sync_rows)::text,"
-						 " NULL, NULL, NULL, 0 FROM evidence WHERE %s IS NULL"
-						 " HAVING count(*) > 0",
+						 ", sum(sync_rows) FILTER (WHERE %s IS NULL) AS sync_m%d",
+						 sync_kit_quote(list_nth(rule->key, i)),
+						 i);
+	appendStringInfoString(sql,
+						   " FROM evidence) AS sums, LATERAL (VALUES"
+						   " ('total', coalesce(sync_rows, 0)::text, sync_keys::text,"
+						   " (SELECT count(*) FROM added)::text,"
+						   " (SELECT count(*) FROM updated)::text,"
+						   " sync_invalid::text, 0)");
+	for (int i = 0; i < n; i++)
+		appendStringInfo(sql,
+						 ", ('missing', '%d', coalesce(sync_m%d, 0)::text,"
+						 " NULL, NULL, NULL, 0)",
 						 i,
-						 sync_kit_quote(list_nth(rule->key, i)));
+						 i);
+	appendStringInfoString(sql, ") AS counted (kind, c1, c2, c3, c4, c5, n)");
 	appendStringInfo(sql,
-					 " UNION ALL SELECT 'change', sync_action, c.%s::text, %s%s%s,"
-					 " e.sync_rows::text, NULL, sync_n"
-					 " FROM changes c LEFT JOIN evidence e ON %s",
+					 " UNION ALL SELECT 'change',"
+					 " CASE WHEN sync_add THEN 'add' ELSE 'update' END,"
+					 " %s::text, %s%s%s, sync_rows::text, NULL, sync_n"
+					 " FROM changes",
 					 sync_kit_quote(list_nth(rule->key, rule->competition)),
 					 n > 1 ? "concat_ws(', '" : "NULL",
 					 rest.data,
-					 n > 1 ? ")" : "",
-					 match.data);
+					 n > 1 ? ")" : "");
 }
 
 /*
@@ -269,7 +272,24 @@ static void
 append_headings(StringInfo sql, SyncRule *rule, SyncScope *scope)
 {
 	const char *name = sync_kit_quote(list_nth(rule->key, rule->competition));
+	StringInfoData among;
 	ListCell *cell;
+
+	initStringInfo(&among);
+	appendStringInfo(&among, "IN (SELECT %s FROM changes", name);
+	if (scope->headed)
+	{
+		appendStringInfo(&among,
+						 " UNION ALL SELECT CAST(headed AS %s) FROM unnest(ARRAY[",
+						 sync_progress_key_type(rule, rule->competition));
+		foreach(cell, scope->headed)
+			appendStringInfo(&among,
+							 "%s%s",
+							 foreach_current_index(cell) > 0 ? ", " : "",
+							 quote_literal_cstr(lfirst(cell)));
+		appendStringInfoString(&among, "]) AS headed");
+	}
+	appendStringInfoChar(&among, ')');
 
 	appendStringInfo(sql,
 					 " UNION ALL SELECT 'heading', %s::text, sum(sync_rows)::text,"
@@ -277,21 +297,8 @@ append_headings(StringInfo sql, SyncRule *rule, SyncScope *scope)
 					 name,
 					 sync_progress_whole_key(rule, ""));
 	if (scope->touched)
-		sync_progress_append_key_counts(sql, rule);
+		sync_progress_append_key_counts(sql, rule, among.data);
 	else
-		appendStringInfoString(sql, "evidence");
-	appendStringInfo(sql, " WHERE %s IN (SELECT %s FROM changes", name, name);
-	if (scope->headed)
-	{
-		appendStringInfo(sql,
-						 " UNION ALL SELECT CAST(headed AS %s) FROM unnest(ARRAY[",
-						 sync_progress_key_type(rule, rule->competition));
-		foreach(cell, scope->headed)
-			appendStringInfo(sql,
-							 "%s%s",
-							 foreach_current_index(cell) > 0 ? ", " : "",
-							 quote_literal_cstr(lfirst(cell)));
-		appendStringInfoString(sql, "]) AS headed");
-	}
-	appendStringInfo(sql, ") GROUP BY %s ORDER BY n", name);
+		appendStringInfo(sql, "evidence WHERE %s %s", name, among.data);
+	appendStringInfo(sql, " GROUP BY %s ORDER BY n", name);
 }

@@ -13,6 +13,7 @@
 #include "kit/kit_ident.h"
 #include "progress/progress.h"
 
+static void check_evidence(SyncSite *site, List *rules, SyncScope *scope);
 static char *compose_drift(SyncRule *rule, SyncScope *scope);
 static void append_object(StringInfo sql, SyncRule *rule, const char *side);
 
@@ -30,6 +31,8 @@ sync_progress_drift(SyncProgressRequest *request, SyncRowSink sink, void *arg)
 
 	sync_progress_open_site(&site, request->environment, false);
 	sync_progress_inspect(&site, rules);
+	if (request->competition)
+		check_evidence(&site, rules, &scope);
 	foreach(cell, rules)
 		sync_progress_site_run(&site,
 							   compose_drift(lfirst(cell), &scope),
@@ -37,6 +40,28 @@ sync_progress_drift(SyncProgressRequest *request, SyncRowSink sink, void *arg)
 							   sink,
 							   arg);
 	sync_progress_close_site(&site);
+}
+
+/*
+ * Raise where no rule has evidence of the competition that is asked for.
+ */
+static void
+check_evidence(SyncSite *site, List *rules, SyncScope *scope)
+{
+	ListCell *cell;
+
+	foreach(cell, rules)
+	{
+		StringInfoData sql;
+
+		initStringInfo(&sql);
+		appendStringInfoString(&sql, "SELECT 1");
+		sync_progress_append_from(&sql, lfirst(cell), scope);
+		appendStringInfoString(&sql, " LIMIT 1");
+		if (sync_progress_site_rows(site, sql.data)->nrows > 0)
+			return;
+	}
+	sync_progress_report_no_evidence(linitial(rules), scope->competition);
 }
 
 /*
@@ -51,16 +76,16 @@ compose_drift(SyncRule *rule, SyncScope *scope)
 	initStringInfo(&sql);
 	sync_progress_append_evidence(&sql, rule, scope);
 	appendStringInfo(&sql,
-					 "SELECT %s, %s, action, key, before, after FROM (SELECT ",
+					 "SELECT %s, %s, sync_action, sync_key, sync_before, sync_after FROM (SELECT ",
 					 quote_literal_cstr(rule->name),
 					 quote_literal_cstr(rule->progress->given));
 	sync_progress_append_names(&sql, rule->key, "e.");
-	appendStringInfoString(&sql, ", 'add' AS action, ");
+	appendStringInfoString(&sql, ", 'add' AS sync_action, ");
 	append_object(&sql, rule, "key");
-	appendStringInfoString(&sql, " AS key, NULL::jsonb AS before, ");
+	appendStringInfoString(&sql, " AS sync_key, NULL::jsonb AS sync_before, ");
 	append_object(&sql, rule, "added");
-	appendStringInfoString(&sql, " AS after FROM evidence e");
-	sync_progress_append_lookups(&sql, rule);
+	appendStringInfoString(&sql, " AS sync_after FROM evidence e");
+	sync_progress_append_lookups(&sql, rule, "evidence");
 	sync_progress_append_usable(&sql, rule);
 	sync_progress_append_absent(&sql, rule);
 	appendStringInfoString(&sql, " UNION ALL SELECT ");

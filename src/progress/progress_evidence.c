@@ -20,8 +20,11 @@ static void append_two_steps(StringInfo sql,
 							 const char *counted);
 static const char *counted_column(SyncRule *rule);
 static void append_key_values(StringInfo sql, SyncRule *rule);
+static char *key_value(SyncRule *rule, int i);
+static char *key_operand(SyncRule *rule, int i, const char *text);
+static SyncColumn *key_column(SyncRule *rule, int i);
+static void append_limit(StringInfo sql, SyncRule *rule, SyncScope *scope);
 static void append_inserted(StringInfo sql, SyncRule *rule, bool again);
-static void append_from(StringInfo sql, SyncRule *rule, SyncScope *scope);
 static void append_touched(StringInfo sql, SyncRule *rule);
 
 /*
@@ -39,24 +42,43 @@ sync_progress_append_evidence(StringInfo sql, SyncRule *rule, SyncScope *scope)
 		append_two_steps(sql, rule, scope, counted);
 	else
 		append_one_step(sql, rule, scope);
+	append_limit(sql, rule, scope);
 	appendStringInfoString(sql, ")");
 }
 
 /*
- * (SELECT key, sync_rows ...): all evidence by key, without the rest.
+ * (SELECT key, sync_rows ...): the evidence by key, without the rest, of all
+ * competitions for which "condition" holds.
  */
 void
-sync_progress_append_key_counts(StringInfo sql, SyncRule *rule)
+sync_progress_append_key_counts(StringInfo sql,
+								SyncRule *rule,
+								const char *condition)
 {
 	SyncScope all = {0};
 
 	appendStringInfoString(sql, "(SELECT ");
 	append_key_values(sql, rule);
 	appendStringInfoString(sql, "count(*) AS sync_rows");
-	append_from(sql, rule, &all);
-	appendStringInfoString(sql, " GROUP BY ");
+	sync_progress_append_from(sql, rule, &all);
+	appendStringInfo(sql,
+					 "%s%s %s GROUP BY ",
+					 rule->filter ? " AND " : " WHERE ",
+					 key_value(rule, rule->competition),
+					 condition);
 	sync_progress_append_ordinals(sql, list_length(rule->key));
 	appendStringInfoString(sql, ") AS evidence");
+}
+
+/*
+ * LIMIT the evidence to the number of touched keys, which are no fewer than the
+ * groups.  It changes no result, but tells the planner what to expect.
+ */
+static void
+append_limit(StringInfo sql, SyncRule *rule, SyncScope *scope)
+{
+	if (scope->touched && !scope->null_keys)
+		appendStringInfo(sql, " LIMIT %d", scope->ntouched);
 }
 
 /*
@@ -86,7 +108,7 @@ append_one_step(StringInfo sql, SyncRule *rule, SyncScope *scope)
 		appendStringInfo(sql,
 						 ", coalesce((%s\n), false) AS sync_valid",
 						 rule->validation);
-	append_from(sql, rule, scope);
+	sync_progress_append_from(sql, rule, scope);
 	appendStringInfoString(sql, " GROUP BY ");
 	sync_progress_append_ordinals(sql, list_length(rule->key));
 }
@@ -125,7 +147,10 @@ append_two_steps(StringInfo sql,
 
 		if (counter->counted == NULL)
 		{
-			appendStringInfo(&inner, ", %s AS sync_c%d", counter->expression, i);
+			appendStringInfo(&inner,
+							 ", %s\n AS sync_c%d",
+							 counter->expression,
+							 i);
 			outer = psprintf("%s(sync_c%d)", counter->outer, i);
 		}
 		appendStringInfo(sql,
@@ -135,7 +160,7 @@ append_two_steps(StringInfo sql,
 	}
 	append_inserted(&inner, rule, false);
 	append_inserted(sql, rule, true);
-	append_from(&inner, rule, scope);
+	sync_progress_append_from(&inner, rule, scope);
 	appendStringInfoString(&inner, " GROUP BY ");
 	sync_progress_append_ordinals(&inner, n + 1);
 
@@ -162,28 +187,66 @@ counted_column(SyncRule *rule)
 }
 
 /*
- * The key columns of the evidence, in the types of the progress relation.
+ * The key columns of the evidence, as key_value has them.
  */
 static void
 append_key_values(StringInfo sql, SyncRule *rule)
 {
 	for (int i = 0; i < list_length(rule->key); i++)
-	{
-		char *column = list_nth(rule->key, i);
-		const char *name = sync_kit_quote(column);
-		const char *type = sync_progress_key_type(rule, i);
-
-		if (strcmp(sync_progress_column(rule->evidence, column)->type, type) ==
-			0)
-			appendStringInfo(sql, "t.%s, ", name);
-		else
-			appendStringInfo(sql, "CAST(t.%s AS %s) AS %s, ", name, type, name);
-	}
+		appendStringInfo(sql,
+						 "%s AS %s, ",
+						 key_value(rule, i),
+						 sync_kit_quote(list_nth(rule->key, i)));
 }
 
 /*
- * The insert columns that come from the evidence: the least value of each, by
- * its text where the type has no min().  "again": of the partial results.
+ * A key column of the evidence, in the type and collation of the progress
+ * relation's.
+ */
+static char *
+key_value(SyncRule *rule, int i)
+{
+	SyncColumn *from = key_column(rule, i);
+	SyncColumn *to =
+		sync_progress_column(rule->progress, list_nth(rule->progress_key, i));
+	char *value = psprintf("t.%s", sync_kit_quote(from->name));
+
+	if (strcmp(from->type, to->type) != 0)
+		value = psprintf("CAST(%s AS %s)", value, to->type);
+	if (from->collation && to->collation &&
+		strcmp(from->collation, to->collation) != 0)
+		value = psprintf("%s COLLATE %s", value, to->collation);
+	return value;
+}
+
+/*
+ * A value of a key column, given as "text", as something to compare
+ * key_value() with: it goes through the evidence's type, as the rows do.
+ */
+static char *
+key_operand(SyncRule *rule, int i, const char *text)
+{
+	SyncColumn *from = key_column(rule, i);
+	const char *type = sync_progress_key_type(rule, i);
+	char *operand = psprintf("CAST(%s AS %s)", text, from->type);
+
+	if (strcmp(from->type, type) != 0)
+		operand = psprintf("CAST(%s AS %s)", operand, type);
+	return operand;
+}
+
+/*
+ * A key column of the evidence.
+ */
+static SyncColumn *
+key_column(SyncRule *rule, int i)
+{
+	return sync_progress_column(rule->evidence, list_nth(rule->key, i));
+}
+
+/*
+ * The insert columns that come from the evidence: the least value of each that
+ * is not empty, by its text where the type has no min().  "again": of the partial results.
  */
 static void
 append_inserted(StringInfo sql, SyncRule *rule, bool again)
@@ -194,19 +257,19 @@ append_inserted(StringInfo sql, SyncRule *rule, bool again)
 	{
 		SyncInsertColumn *insert = lfirst(cell);
 		int i = foreach_current_index(cell);
-		const char *value;
+		SyncColumn *column;
+		char *value;
 
 		if (insert->source == NULL || insert->lookup)
 			continue;
+		column = sync_progress_column(rule->evidence, insert->source);
+		value = psprintf("t.%s", sync_kit_quote(insert->source));
 		if (again)
 			value = psprintf("sync_i%d", i);
-		else if (strchr("NSDTE",
-						sync_progress_column(rule->evidence, insert->source)
-							->category))
-			value = psprintf("t.%s", sync_kit_quote(insert->source));
-		else
-			value =
-				psprintf("CAST(t.%s AS text)", sync_kit_quote(insert->source));
+		else if (column->category == 'S')
+			value = psprintf("nullif(%s, '')", value);
+		else if (!strchr("NDTE", column->category))
+			value = psprintf("CAST(%s AS text)", value);
 		appendStringInfo(sql, ", min(%s) AS sync_i%d", value, i);
 	}
 }
@@ -215,8 +278,8 @@ append_inserted(StringInfo sql, SyncRule *rule, bool again)
  * FROM the evidence WHERE: the rule's filter, the competition, the touched
  * keys.
  */
-static void
-append_from(StringInfo sql, SyncRule *rule, SyncScope *scope)
+void
+sync_progress_append_from(StringInfo sql, SyncRule *rule, SyncScope *scope)
 {
 	const char *separator = " WHERE ";
 
@@ -228,14 +291,13 @@ append_from(StringInfo sql, SyncRule *rule, SyncScope *scope)
 	}
 	if (scope->competition)
 	{
-		char *column = list_nth(rule->key, rule->competition);
-
 		appendStringInfo(sql,
-						 "%st.%s = CAST(%s AS %s)",
+						 "%s%s = %s",
 						 separator,
-						 sync_kit_quote(column),
-						 quote_literal_cstr(scope->competition),
-						 sync_progress_column(rule->evidence, column)->type);
+						 key_value(rule, rule->competition),
+						 key_operand(rule,
+									 rule->competition,
+									 quote_literal_cstr(scope->competition)));
 		separator = " AND ";
 	}
 	if (scope->touched)
@@ -260,16 +322,14 @@ append_touched(StringInfo sql, SyncRule *rule)
 	int n = list_length(rule->key);
 
 	appendStringInfoChar(sql, '(');
-	sync_progress_append_names(sql, rule->key, "t.");
+	for (int i = 0; i < n; i++)
+		appendStringInfo(sql, "%s%s", i > 0 ? ", " : "", key_value(rule, i));
 	appendStringInfoString(sql, ") IN (SELECT ");
 	for (int i = 0; i < n; i++)
 		appendStringInfo(sql,
-						 "%sCAST(k%d AS %s)",
+						 "%s%s",
 						 i > 0 ? ", " : "",
-						 i,
-						 sync_progress_column(rule->evidence,
-											  list_nth(rule->key, i))
-							 ->type);
+						 key_operand(rule, i, psprintf("k%d", i)));
 	appendStringInfoString(sql, " FROM unnest(");
 	for (int i = 1; i <= n; i++)
 		appendStringInfo(sql, "%s$%d", i > 1 ? ", " : "", i);

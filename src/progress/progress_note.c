@@ -31,8 +31,8 @@
 #include "kit/kit_spi.h"
 #include "progress/progress.h"
 
-#define KEYS_FIRST 1024
-#define KEYS_MAX   100000 /* noted one by one, for one statement */
+#define KEYS_FIRST 16
+#define KEYS_MAX   10000 /* noted one by one, for one statement */
 
 /* One key: a value for each key column */
 typedef struct NotedKey
@@ -81,6 +81,7 @@ static bool collect(KeySet *set, Tuplestorestate *rows, TupleDesc desc);
 static bool add_row(KeySet *set, TupleTableSlot *slot);
 static NotedKey copy_key(KeySet *set, NotedKey key);
 static void write_notes(KeySet *set);
+static void write_everything(const char *rule_name);
 static ParamListInfo make_arrays(KeySet *set);
 
 /*
@@ -101,7 +102,7 @@ sync_progress_note(TriggerData *trigger)
 		collect(&set, trigger->tg_newtable, desc))
 		write_notes(&set);
 	else
-		sync_progress_note_everything(set.rule_name);
+		write_everything(set.rule_name);
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(set.context);
 }
@@ -124,7 +125,7 @@ start_set(KeySet *set, TriggerData *trigger)
 		const char *name = trigger->tg_trigger->tgargs[i + 1];
 
 		set->columns[i] = get_attnum(RelationGetRelid(relation), name);
-		if (set->columns[i] == InvalidAttrNumber)
+		if (set->columns[i] <= 0)
 		{
 			ereport(WARNING,
 					errcode(ERRCODE_UNDEFINED_COLUMN),
@@ -305,6 +306,19 @@ write_notes(KeySet *set)
 							 false);
 	sync_kit_spi_run_own(sql.data, make_arrays(set), false, NULL, NULL);
 	AtEOXact_GUC(false, guc_nest);
+}
+
+/*
+ * Note that any key may have changed.
+ */
+static void
+write_everything(const char *rule_name)
+{
+	sync_kit_spi_run_own("INSERT INTO @extschema@.sync_progress_notes (rule_name) VALUES ($1)",
+						 sync_kit_text_params(1, &rule_name),
+						 false,
+						 NULL,
+						 NULL);
 }
 
 /*

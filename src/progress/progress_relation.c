@@ -12,6 +12,7 @@
 
 #include "catalog/pg_class.h"
 #include "lib/stringinfo.h"
+#include "nodes/value.h"
 #include "utils/builtins.h"
 
 #include "progress/progress.h"
@@ -23,14 +24,15 @@ enum InspectCell
 	INSPECT_QUALIFIED,
 	INSPECT_NAME,
 	INSPECT_KIND,
-	INSPECT_MAY_SELECT,
+	INSPECT_RIGHTS,
 	INSPECT_MAY_LOCK,
+	INSPECT_ROW_SECURITY,
+	INSPECT_MAY_DIFFER,
 	INSPECT_COLUMN,
 	INSPECT_TYPE,
 	INSPECT_CATEGORY,
-	INSPECT_COLUMN_SELECT,
-	INSPECT_COLUMN_INSERT,
-	INSPECT_COLUMN_UPDATE,
+	INSPECT_COLLATION,
+	INSPECT_COLUMN_RIGHTS,
 };
 
 /* What is wrong, gathered over all rules */
@@ -41,14 +43,6 @@ typedef struct Findings
 	bool writes;
 } Findings;
 
-/* What a rule does with a column */
-typedef enum ColumnUse
-{
-	USE_READ,
-	USE_INSERT,
-	USE_WRITE /* insert and update */
-} ColumnUse;
-
 static List *list_relations(List *rules);
 static void look_up(SyncSite *site, List *relations);
 static void fill_relation(SyncRelation *relation, char **cells);
@@ -56,11 +50,13 @@ static void check_rule(SyncRule *rule, Findings *findings);
 static void check_insert(SyncRule *rule,
 						 SyncInsertColumn *insert,
 						 Findings *findings);
-static bool check_relation(SyncRelation *relation, Findings *findings);
+static void check_relation(SyncRelation *relation, Findings *findings);
+static bool has_rows(SyncRelation *relation);
 static void check_column(SyncRelation *relation,
 						 const char *name,
-						 ColumnUse use,
+						 int needs,
 						 Findings *findings);
+static int read_rights(const char *cell);
 static void note(Findings *findings, int sqlstate, const char *line);
 static void report(SyncSite *site, Findings *findings);
 
@@ -141,32 +137,45 @@ look_up(SyncSite *site, List *relations)
 {
 	StringInfoData sql;
 	SyncRows *found;
-	const char *separator = "";
+	List *names = NIL;
 	ListCell *cell;
 
 	initStringInfo(&sql);
-	appendStringInfoString(&sql,
-						   "SELECT w.given,"
-						   " CASE WHEN c.oid IS NOT NULL THEN quote_ident(n.nspname)"
-						   " || '.' || quote_ident(c.relname) END,"
-						   " c.relname, c.relkind,"
-						   " pg_catalog.has_any_column_privilege(c.oid, 'SELECT'),"
-						   " pg_catalog.has_table_privilege(c.oid, 'UPDATE'),"
-						   " a.attname, pg_catalog.format_type(a.atttypid, -1),"
-						   " t.typcategory,"
-						   " pg_catalog.has_column_privilege(c.oid, a.attnum, 'SELECT'),"
-						   " pg_catalog.has_column_privilege(c.oid, a.attnum, 'INSERT'),"
-						   " pg_catalog.has_column_privilege(c.oid, a.attnum, 'UPDATE')"
-						   " FROM (VALUES ");
+	appendStringInfoString(
+		&sql,
+		"SELECT w.given,"
+		" CASE WHEN c.oid IS NOT NULL THEN pg_catalog.quote_ident(n.nspname)"
+		" || '.' || pg_catalog.quote_ident(c.relname) END,"
+		" c.relname, c.relkind,"
+		" (CASE WHEN pg_catalog.has_any_column_privilege(c.oid, 'SELECT') THEN 'r' ELSE '' END"
+		" || CASE WHEN pg_catalog.has_any_column_privilege(c.oid, 'INSERT') THEN 'a' ELSE '' END"
+		" || CASE WHEN pg_catalog.has_any_column_privilege(c.oid, 'UPDATE') THEN 'w' ELSE '' END),"
+		" pg_catalog.has_table_privilege(c.oid, 'UPDATE'),"
+		" pg_catalog.row_security_active(c.oid),"
+		/* BEFORE (2) and INSTEAD OF (64) */
+		" EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = c.oid"
+		" AND NOT g.tgisinternal AND g.tgtype::integer & 66 <> 0), a.attname,"
+		/* an explicit cast would cut a string off: leave that to assignment */
+		" pg_catalog.format_type(a.atttypid, CASE WHEN t.typcategory IN ('S', 'V')"
+		" THEN -1 ELSE a.atttypmod END), t.typcategory,"
+		" (SELECT pg_catalog.quote_ident(m.nspname) || '.' || pg_catalog.quote_ident(l.collname)"
+		" FROM pg_catalog.pg_collation l JOIN pg_catalog.pg_namespace m ON m.oid = l.collnamespace"
+		" WHERE l.oid = a.attcollation),"
+		" (CASE WHEN pg_catalog.has_column_privilege(c.oid, a.attnum, 'SELECT') THEN 'r' ELSE '' END"
+		" || CASE WHEN pg_catalog.has_column_privilege(c.oid, a.attnum, 'INSERT') THEN 'a' ELSE '' END"
+		" || CASE WHEN pg_catalog.has_column_privilege(c.oid, a.attnum, 'UPDATE') THEN 'w' ELSE '' END)"
+		" FROM (VALUES ");
 	foreach(cell, relations)
 	{
 		SyncRelation *relation = lfirst(cell);
 
+		if (list_member(names, makeString(relation->given)))
+			continue;
+		names = lappend(names, makeString(relation->given));
 		appendStringInfo(&sql,
 						 "%s(%s)",
-						 separator,
+						 list_length(names) > 1 ? ", " : "",
 						 quote_literal_cstr(relation->given));
-		separator = ", ";
 	}
 	appendStringInfoString(&sql,
 						   ") AS w (given)"
@@ -176,8 +185,6 @@ look_up(SyncSite *site, List *relations)
 						   " LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid"
 						   " AND a.attnum > 0 AND NOT a.attisdropped"
 						   " LEFT JOIN pg_catalog.pg_type t ON t.oid = a.atttypid"
-						   " GROUP BY w.given, n.nspname, c.oid, c.relname, c.relkind,"
-						   " a.attname, a.attnum, a.atttypid, t.typcategory"
 						   " ORDER BY w.given, a.attnum");
 	found = sync_progress_site_rows(site, sql.data);
 
@@ -204,8 +211,10 @@ fill_relation(SyncRelation *relation, char **cells)
 	relation->qualified = cells[INSPECT_QUALIFIED];
 	relation->name = cells[INSPECT_NAME];
 	relation->kind = cells[INSPECT_KIND][0];
-	relation->may_select = strcmp(cells[INSPECT_MAY_SELECT], "t") == 0;
+	relation->rights = read_rights(cells[INSPECT_RIGHTS]);
 	relation->may_lock = strcmp(cells[INSPECT_MAY_LOCK], "t") == 0;
+	relation->row_security = strcmp(cells[INSPECT_ROW_SECURITY], "t") == 0;
+	relation->may_differ = strcmp(cells[INSPECT_MAY_DIFFER], "t") == 0;
 	if (cells[INSPECT_COLUMN] == NULL)
 		return;
 
@@ -213,10 +222,20 @@ fill_relation(SyncRelation *relation, char **cells)
 	column->name = cells[INSPECT_COLUMN];
 	column->type = cells[INSPECT_TYPE];
 	column->category = cells[INSPECT_CATEGORY][0];
-	column->may_select = strcmp(cells[INSPECT_COLUMN_SELECT], "t") == 0;
-	column->may_insert = strcmp(cells[INSPECT_COLUMN_INSERT], "t") == 0;
-	column->may_update = strcmp(cells[INSPECT_COLUMN_UPDATE], "t") == 0;
+	column->collation = cells[INSPECT_COLLATION];
+	column->rights = read_rights(cells[INSPECT_COLUMN_RIGHTS]);
 	relation->columns = lappend(relation->columns, column);
+}
+
+/*
+ * The rights that a cell of the answer names by their letters in an ACL.
+ */
+static int
+read_rights(const char *cell)
+{
+	return (strchr(cell, 'r') ? SYNC_MAY_SELECT : 0) |
+		   (strchr(cell, 'a') ? SYNC_MAY_INSERT : 0) |
+		   (strchr(cell, 'w') ? SYNC_MAY_UPDATE : 0);
 }
 
 /*
@@ -225,49 +244,50 @@ fill_relation(SyncRelation *relation, char **cells)
 static void
 check_rule(SyncRule *rule, Findings *findings)
 {
+	const int all = SYNC_MAY_SELECT | SYNC_MAY_INSERT | SYNC_MAY_UPDATE;
 	ListCell *cell;
 
-	if (check_relation(rule->evidence, findings))
+	check_relation(rule->evidence, findings);
+	foreach(cell, rule->key)
+		check_column(rule->evidence, lfirst(cell), SYNC_MAY_SELECT, findings);
+	foreach(cell, rule->counters)
 	{
-		foreach(cell, rule->key)
-			check_column(rule->evidence, lfirst(cell), USE_READ, findings);
-		foreach(cell, rule->counters)
-		{
-			SyncCounter *counter = lfirst(cell);
+		SyncCounter *counter = lfirst(cell);
 
-			if (counter->counted)
-				check_column(rule->evidence,
-							 counter->counted,
-							 USE_READ,
-							 findings);
-		}
-	}
-	if (check_relation(rule->progress, findings))
-	{
-		foreach(cell, rule->progress_key)
-		{
-			check_column(rule->progress, lfirst(cell), USE_READ, findings);
-			check_column(rule->progress, lfirst(cell), USE_INSERT, findings);
-		}
-		check_column(rule->progress, rule->status, USE_WRITE, findings);
-		if (rule->completed_at)
-			check_column(rule->progress,
-						 rule->completed_at,
-						 USE_WRITE,
+		if (counter->counted)
+			check_column(rule->evidence,
+						 counter->counted,
+						 SYNC_MAY_SELECT,
 						 findings);
-		foreach(cell, rule->counters)
-			check_column(rule->progress,
-						 ((SyncCounter *) lfirst(cell))->column,
-						 USE_WRITE,
-						 findings);
-		foreach(cell, rule->inserts)
-			check_insert(rule, lfirst(cell), findings);
-		if (findings->writes && !rule->progress->may_lock)
-			note(findings,
-				 ERRCODE_INSUFFICIENT_PRIVILEGE,
-				 psprintf("The current role may not UPDATE relation \"%s\".",
-						  rule->progress->given));
 	}
+
+	check_relation(rule->progress, findings);
+	if (rule->progress->kind == RELKIND_MATVIEW)
+		note(findings,
+			 ERRCODE_WRONG_OBJECT_TYPE,
+			 psprintf("Materialized view \"%s\" cannot be written.",
+					  rule->progress->given));
+	foreach(cell, rule->progress_key)
+		check_column(rule->progress,
+					 lfirst(cell),
+					 SYNC_MAY_SELECT | SYNC_MAY_INSERT,
+					 findings);
+	check_column(rule->progress, rule->status, all, findings);
+	if (rule->completed_at)
+		check_column(rule->progress, rule->completed_at, all, findings);
+	foreach(cell, rule->counters)
+		check_column(rule->progress,
+					 ((SyncCounter *) lfirst(cell))->column,
+					 all,
+					 findings);
+	foreach(cell, rule->inserts)
+		check_insert(rule, lfirst(cell), findings);
+	if (findings->writes && rule->progress->qualified &&
+		!rule->progress->may_lock)
+		note(findings,
+			 ERRCODE_INSUFFICIENT_PRIVILEGE,
+			 psprintf("The current role may not UPDATE relation \"%s\".",
+					  rule->progress->given));
 }
 
 /*
@@ -279,13 +299,15 @@ check_insert(SyncRule *rule, SyncInsertColumn *insert, Findings *findings)
 	SyncRelation *from = insert->lookup ? insert->lookup : rule->evidence;
 	ListCell *cell;
 
-	check_column(rule->progress, insert->column, USE_INSERT, findings);
+	check_column(rule->progress, insert->column, SYNC_MAY_INSERT, findings);
 	if (insert->lookup)
 	{
-		if (!check_relation(insert->lookup, findings))
-			return;
+		check_relation(insert->lookup, findings);
 		foreach(cell, rule->key)
-			check_column(insert->lookup, lfirst(cell), USE_READ, findings);
+			check_column(insert->lookup,
+						 lfirst(cell),
+						 SYNC_MAY_SELECT,
+						 findings);
 	}
 	foreach(cell, insert->sources)
 	{
@@ -293,8 +315,8 @@ check_insert(SyncRule *rule, SyncInsertColumn *insert, Findings *findings)
 			insert->source = lfirst(cell);
 	}
 	if (insert->source)
-		check_column(from, insert->source, USE_READ, findings);
-	else if (insert->sources && !insert->optional && from->qualified)
+		check_column(from, insert->source, SYNC_MAY_SELECT, findings);
+	else if (insert->sources && !insert->optional && has_rows(from))
 		note(findings,
 			 ERRCODE_UNDEFINED_COLUMN,
 			 psprintf("Column \"%s\" of relation \"%s\" does not exist.",
@@ -303,42 +325,55 @@ check_insert(SyncRule *rule, SyncInsertColumn *insert, Findings *findings)
 }
 
 /*
- * Note where a relation is not there or cannot be read.  Returns whether its
- * columns can be looked at.
+ * Note where a relation is not there, or is none that has rows.
  */
-static bool
+static void
 check_relation(SyncRelation *relation, Findings *findings)
 {
 	if (relation->qualified == NULL)
 		note(findings,
 			 ERRCODE_UNDEFINED_TABLE,
 			 psprintf("Relation \"%s\" does not exist.", relation->given));
-	else if (strchr("rpvmf", relation->kind) == NULL)
+	else if (!has_rows(relation))
 		note(findings,
 			 ERRCODE_WRONG_OBJECT_TYPE,
 			 psprintf("\"%s\" is not a table or view.", relation->given));
-	else if (!relation->may_select)
-		note(findings,
-			 ERRCODE_INSUFFICIENT_PRIVILEGE,
-			 psprintf("The current role may not SELECT from relation \"%s\".",
-					  relation->given));
-	else
-		return true;
-	return false;
 }
 
 /*
- * Note where a column is not there, or cannot be used so.
+ * Whether the relation is there and is a table or view of some kind.
+ */
+static bool
+has_rows(SyncRelation *relation)
+{
+	return relation->qualified && strchr("rpvmf", relation->kind);
+}
+
+/*
+ * Note where a column is not there, or the rights that are needed on it; a
+ * right that the role has on no column is noted for the relation.  A run that
+ * only reads needs no others than SELECT.
  */
 static void
 check_column(SyncRelation *relation,
 			 const char *name,
-			 ColumnUse use,
+			 int needs,
 			 Findings *findings)
 {
-	SyncColumn *column = sync_progress_column(relation, name);
-	const char *lacking = NULL;
+	static const struct
+	{
+		int right;
+		const char *name;
+	} rights[] = {
+		{SYNC_MAY_SELECT, "SELECT from"},
+		{SYNC_MAY_INSERT, "INSERT into"},
+		{SYNC_MAY_UPDATE, "UPDATE"},
+	};
+	SyncColumn *column;
 
+	if (!has_rows(relation))
+		return;
+	column = sync_progress_column(relation, name);
 	if (column == NULL)
 	{
 		note(findings,
@@ -349,20 +384,21 @@ check_column(SyncRelation *relation,
 		return;
 	}
 
-	/* a column that is only set on insert need not be readable */
-	if (!column->may_select && !(use == USE_INSERT && findings->writes))
-		lacking = "SELECT";
-	else if (findings->writes && use != USE_READ && !column->may_insert)
-		lacking = "INSERT";
-	else if (findings->writes && use == USE_WRITE && !column->may_update)
-		lacking = "UPDATE";
-	if (lacking)
+	if (!findings->writes)
+		needs &= SYNC_MAY_SELECT;
+	for (int i = 0; i < lengthof(rights); i++)
+	{
+		const char *what =
+			psprintf("The current role may not %s", rights[i].name);
+
+		if (!(needs & rights[i].right) || (column->rights & rights[i].right))
+			continue;
+		if (relation->rights & rights[i].right)
+			what = psprintf("%s column \"%s\" of", what, name);
 		note(findings,
 			 ERRCODE_INSUFFICIENT_PRIVILEGE,
-			 psprintf("The current role may not %s column \"%s\" of relation \"%s\".",
-					  lacking,
-					  name,
-					  relation->given));
+			 psprintf("%s relation \"%s\".", what, relation->given));
+	}
 }
 
 /*

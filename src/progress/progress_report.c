@@ -12,6 +12,8 @@
 
 #include "catalog/pg_collation.h"
 #include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "nodes/bitmapset.h"
 #include "nodes/value.h"
 #include "utils/varlena.h"
 
@@ -52,11 +54,20 @@ static const Icons icons_ascii = {
 /* One change and where it stands in the report */
 typedef struct Entry
 {
-	int family; /* rules on the same evidence are one family */
-	int order;	/* as the changes came */
+	int family;	  /* rules on the same evidence are one family */
+	int order;	  /* as the changes came */
+	bool numeric; /* all competitions of the family are numbers */
 	SyncOutcome *outcome;
 	SyncChange *change;
 } Entry;
+
+/* What a rule knows of the evidence of a competition */
+typedef struct Head
+{
+	int family;
+	SyncRule *rule;
+	SyncHeading *heading;
+} Head;
 
 /* A report being written */
 typedef struct Report
@@ -64,6 +75,8 @@ typedef struct Report
 	SyncProgressRequest *request;
 	List *outcomes;
 	const Icons *icons;
+	Head *heads; /* sorted by family and competition, the best first */
+	int nheads;
 	SyncLineSink sink;
 	void *arg;
 } Report;
@@ -75,7 +88,11 @@ static void write_changes(Report *report);
 static Entry *sort_changes(Report *report, int *count);
 static int find_family(Report *report, SyncOutcome *outcome);
 static int compare_entries(const void *a, const void *b);
-static int compare_values(const char *a, const char *b);
+static int compare_values(const char *a, const char *b, bool numeric);
+static void mark_numeric(Entry *entries, int n);
+static void sort_heads(Report *report);
+static int compare_heads(const void *a, const void *b);
+static Head *find_head(Report *report, int family, const char *competition);
 static void write_heading(Report *report, int family, const char *competition);
 static void write_change(Report *report, Entry *entry);
 static void write_summary(Report *report);
@@ -106,6 +123,7 @@ sync_progress_report(SyncProgressRequest *request,
 		.arg = arg,
 	};
 
+	sort_heads(&report);
 	line(&report,
 		 "%s Direct sync initialized for %s",
 		 report.icons->sync,
@@ -186,14 +204,16 @@ write_changes(Report *report)
 	int count;
 	Entry *entries = sort_changes(report, &count);
 	int listed = Min(count, report->request->max_details);
-	int64 left = -listed;
+	int64 total = 0;
 	ListCell *cell;
 
-	if (count == 0 && report->request->competition)
-	{
-		write_heading(report, 0, report->request->competition);
+	foreach(cell, report->outcomes)
+		total += ((SyncOutcome *) lfirst(cell))->added +
+				 ((SyncOutcome *) lfirst(cell))->updated;
+	if (listed == 0 && report->request->competition && report->nheads > 0)
+		write_heading(report, 0, report->heads[0].heading->competition);
+	if (total == 0 && report->request->competition)
 		line(report, "   %s Up to date", report->icons->good);
-	}
 	for (int i = 0; i < listed; i++)
 	{
 		Entry *entry = &entries[i];
@@ -203,22 +223,17 @@ write_changes(Report *report)
 				   entries[i - 1].change->competition) != 0)
 			write_heading(report, entry->family, entry->change->competition);
 		write_change(report, entry);
+		CHECK_FOR_INTERRUPTS();
 	}
 
-	foreach(cell, report->outcomes)
-	{
-		SyncOutcome *outcome = lfirst(cell);
-
-		left += outcome->added + outcome->updated;
-	}
-	if (left > 0)
+	if (total > listed)
 		line(report,
 			 report->request->dry_run
 				 ? "%s and " INT64_FORMAT
 				   " more changes; sync_progress_drift() lists them all"
 				 : "%s and " INT64_FORMAT " more changes",
 			 report->icons->more,
-			 left);
+			 total - listed);
 }
 
 /*
@@ -251,6 +266,7 @@ sort_changes(Report *report, int *count)
 			entry->change = lfirst(change);
 		}
 	}
+	mark_numeric(entries, n);
 	qsort(entries, n, sizeof(Entry), compare_entries);
 	*count = n;
 	return entries;
@@ -275,6 +291,26 @@ find_family(Report *report, SyncOutcome *outcome)
 }
 
 /*
+ * Mark the entries of families in which every competition is a number.
+ */
+static void
+mark_numeric(Entry *entries, int n)
+{
+	Bitmapset *textual = NULL;
+
+	for (int i = 0; i < n; i++)
+	{
+		char *end;
+
+		(void) strtod(entries[i].change->competition, &end);
+		if (end == entries[i].change->competition || *end != '\0')
+			textual = bms_add_member(textual, entries[i].family);
+	}
+	for (int i = 0; i < n; i++)
+		entries[i].numeric = !bms_is_member(entries[i].family, textual);
+}
+
+/*
  * Order by family, competition, and as the changes came.
  */
 static int
@@ -286,7 +322,8 @@ compare_entries(const void *a, const void *b)
 
 	if (order == 0)
 		order = compare_values(left->change->competition,
-							   right->change->competition);
+							   right->change->competition,
+							   left->numeric);
 	return order != 0 ? order : left->order - right->order;
 }
 
@@ -294,67 +331,115 @@ compare_entries(const void *a, const void *b)
  * Compare two values as the database would: numbers by size, else as text.
  */
 static int
-compare_values(const char *a, const char *b)
+compare_values(const char *a, const char *b, bool numeric)
 {
-	size_t a_length = strlen(a);
-	size_t b_length = strlen(b);
+	if (numeric)
+	{
+		double left = strtod(a, NULL);
+		double right = strtod(b, NULL);
 
-	if (strspn(a, "0123456789") == a_length &&
-		strspn(b, "0123456789") == b_length)
-		return a_length != b_length ? (a_length > b_length ? 1 : -1)
-									: strcmp(a, b);
-	return varstr_cmp(a, a_length, b, b_length, DEFAULT_COLLATION_OID);
+		return left != right ? (left > right ? 1 : -1) : strcmp(a, b);
+	}
+	return varstr_cmp(a, strlen(a), b, strlen(b), DEFAULT_COLLATION_OID);
 }
 
 /*
- * Head a competition with what all rules of the family know of its evidence.
+ * Collect the headings of all rules for find_head.
  */
 static void
-write_heading(Report *report, int family, const char *competition)
+sort_heads(Report *report)
 {
-	SyncHeading *best = NULL;
-	SyncRule *best_rule = NULL;
+	int n = 0;
 	ListCell *cell;
+
+	foreach(cell, report->outcomes)
+		n += list_length(((SyncOutcome *) lfirst(cell))->headings);
+	report->heads = palloc(Max(n, 1) * sizeof(Head));
 
 	foreach(cell, report->outcomes)
 	{
 		SyncOutcome *outcome = lfirst(cell);
+		int family = find_family(report, outcome);
 		ListCell *heading;
 
-		if (find_family(report, outcome) != family)
-			continue;
 		foreach(heading, outcome->headings)
-		{
-			SyncHeading *candidate = lfirst(heading);
-
-			if (strcmp(candidate->competition, competition) == 0 &&
-				(best == NULL ||
-				 list_length(outcome->rule->key) > list_length(best_rule->key)))
-			{
-				best = candidate;
-				best_rule = outcome->rule;
-			}
-		}
+			report->heads[report->nheads++] =
+				(Head) {family, outcome->rule, lfirst(heading)};
 	}
+	qsort(report->heads, n, sizeof(Head), compare_heads);
+}
 
-	if (best == NULL)
+/*
+ * Order by family and competition, the rule with the longest key first: it
+ * knows how many keys there are.
+ */
+static int
+compare_heads(const void *a, const void *b)
+{
+	const Head *left = a;
+	const Head *right = b;
+	int order = left->family - right->family;
+
+	if (order == 0)
+		order = strcmp(left->heading->competition, right->heading->competition);
+	return order != 0
+			   ? order
+			   : list_length(right->rule->key) - list_length(left->rule->key);
+}
+
+/*
+ * The best heading for a competition, or NULL.
+ */
+static Head *
+find_head(Report *report, int family, const char *competition)
+{
+	int low = 0;
+	int high = report->nheads;
+
+	while (low < high)
+	{
+		int middle = (low + high) / 2;
+		Head *head = &report->heads[middle];
+
+		if (head->family < family ||
+			(head->family == family &&
+			 strcmp(head->heading->competition, competition) < 0))
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low < report->nheads && report->heads[low].family == family &&
+		strcmp(report->heads[low].heading->competition, competition) == 0)
+		return &report->heads[low];
+	return NULL;
+}
+
+/*
+ * Head a competition with what is known of its evidence.
+ */
+static void
+write_heading(Report *report, int family, const char *competition)
+{
+	Head *head = find_head(report, family, competition);
+
+	if (head == NULL)
 		line(report, "%s Processing %s", report->icons->chart, competition);
-	else if (list_length(best_rule->key) == 1)
+	else if (list_length(head->rule->key) == 1)
 		line(report,
 			 "%s Processing %s: %s %s",
 			 report->icons->chart,
 			 competition,
-			 best->rows,
-			 best_rule->evidence->name);
+			 head->heading->rows,
+			 head->rule->evidence->name);
 	else
 		line(report,
 			 "%s Processing %s: %s %s, %s %s",
 			 report->icons->chart,
 			 competition,
-			 best->rows,
-			 best_rule->evidence->name,
-			 best->keys,
-			 best_rule->label);
+			 head->heading->rows,
+			 head->rule->evidence->name,
+			 head->heading->keys,
+			 head->rule->label);
 }
 
 /*
@@ -410,6 +495,16 @@ write_summary(Report *report)
 						   "update",
 						   "updated",
 						   outcome->updated);
+	}
+	foreach(cell, report->outcomes)
+	{
+		SyncOutcome *outcome = lfirst(cell);
+
+		if (outcome->tracked)
+			line(report,
+				 "   %c%s: only what changed since the last run was read",
+				 pg_toupper(outcome->rule->label[0]),
+				 outcome->rule->label + 1);
 	}
 	if (report->outcomes == NIL)
 		line(report, "   No progress rule is enabled");

@@ -7,6 +7,8 @@
  */
 #include "postgres.h"
 
+#include "utils/builtins.h"
+
 #include "kit/kit_expr.h"
 #include "kit/kit_spi.h"
 #include "progress/progress.h"
@@ -24,6 +26,7 @@ enum HeadCell
 	HEAD_STATUS,
 	HEAD_DONE_VALUE,
 	HEAD_COMPLETED_AT,
+	HEAD_DEFINITION,
 };
 
 /* the columns of load_parts, likewise */
@@ -45,6 +48,20 @@ static SyncCounter *build_counter(SyncRule *rule,
 								  char *column,
 								  char *expression);
 static void settle_counters(SyncRule *rule);
+
+/*
+ * Keep rules from being changed until the transaction ends, and wait for those
+ * who are changing one: a run must not take notes by a rule that is no more.
+ */
+void
+sync_progress_lock_rules(void)
+{
+	sync_kit_spi_run_own("LOCK TABLE @extschema@.sync_progress_rules IN SHARE MODE",
+						 NULL,
+						 false,
+						 NULL,
+						 NULL);
+}
 
 /*
  * Load the enabled rules in their order, or the one named "only", enabled or
@@ -77,6 +94,12 @@ sync_progress_load_rules(const char *only, const char *competition)
 						   competition),
 					errdetail("The rule has no competition_column."));
 	}
+	if (rules == NIL && competition && heads->nrows > 0)
+		ereport(ERROR,
+				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("no enabled progress rule can be restricted to competition \"%s\"",
+					   competition),
+				errdetail("None of them has a competition_column."));
 	return rules;
 }
 
@@ -93,18 +116,42 @@ sync_progress_same_family(SyncRule *a, SyncRule *b)
 }
 
 /*
+ * Raise that there is no evidence of a competition, by what this rule reads.
+ */
+void
+sync_progress_report_no_evidence(SyncRule *rule, const char *competition)
+{
+	const char *column = list_nth(rule->key, rule->competition);
+
+	ereport(ERROR,
+			errcode(ERRCODE_NO_DATA_FOUND),
+			errmsg("no %s data found for \"%s\"",
+				   rule->evidence->name,
+				   competition),
+			errhint("Names are compared exactly with column \"%s\" of %s: SELECT DISTINCT %s FROM %s shows them.",
+					column,
+					rule->evidence->qualified,
+					quote_identifier(column),
+					rule->evidence->qualified));
+}
+
+/*
  * Read the rules' plain columns; HeadCell names them.
  */
 static SyncRows *
 load_heads(const char *only)
 {
-	return sync_kit_spi_rows_own("SELECT rule_name, label, evidence, evidence_filter, validation,"
-								 " array_position(key_columns, competition_column) - 1,"
-								 " progress, status_column, done_value, completed_at_column "
-								 "FROM @extschema@.sync_progress_rules "
-								 "WHERE rule_name = $1 OR ($1 IS NULL AND enabled) "
-								 "ORDER BY position, rule_name",
-								 sync_kit_text_params(1, &only));
+	return sync_kit_spi_rows_own(
+		"SELECT rule_name, label, evidence, evidence_filter, validation,"
+		" array_position(key_columns, competition_column) - 1,"
+		" progress, status_column, done_value, completed_at_column,"
+		" hashtextextended(ROW(evidence, key_columns, evidence_filter, validation,"
+		" progress, progress_key_columns, status_column, done_value,"
+		" completed_at_column, counters, insert_columns)::text, 0) "
+		"FROM @extschema@.sync_progress_rules "
+		"WHERE rule_name = $1 OR ($1 IS NULL AND enabled) "
+		"ORDER BY position, rule_name",
+		sync_kit_text_params(1, &only));
 }
 
 /*
@@ -157,6 +204,7 @@ build_rule(char **head)
 	rule->status = head[HEAD_STATUS];
 	rule->done_value = head[HEAD_DONE_VALUE];
 	rule->completed_at = head[HEAD_COMPLETED_AT];
+	rule->definition = head[HEAD_DEFINITION];
 	rule->evidence = name_relation(head[HEAD_EVIDENCE]);
 	rule->progress = name_relation(head[HEAD_PROGRESS]);
 	for (int i = 0; i < parts->nrows; i++)

@@ -13,27 +13,33 @@
 #include "nodes/params.h"
 #include "nodes/pg_list.h"
 
+/* Rights on a column */
+#define SYNC_MAY_SELECT 1
+#define SYNC_MAY_INSERT 2
+#define SYNC_MAY_UPDATE 4
+
 /* A column of a relation, as it was found on the site */
 typedef struct SyncColumn
 {
 	char *name;
-	char *type;	   /* as SQL writes it, without modifier */
-	char category; /* typcategory */
-	bool may_select;
-	bool may_insert;
-	bool may_update;
+	char *type;		 /* as SQL writes it, without modifier */
+	char *collation; /* quoted, or NULL */
+	char category;	 /* typcategory */
+	int rights;		 /* SYNC_MAY_..., of the current role */
 } SyncColumn;
 
 /* A relation that a rule names, as it was found on the site */
 typedef struct SyncRelation
 {
-	char *given;	 /* the name in the rule */
-	char *qualified; /* schema and name, quoted; NULL: not there */
-	char *name;		 /* bare, for reports */
-	char kind;		 /* relkind */
-	bool may_select;
-	bool may_lock; /* UPDATE on the whole relation */
-	List *columns; /* SyncColumn */
+	char *given;	   /* the name in the rule */
+	char *qualified;   /* schema and name, quoted; NULL: not there */
+	char *name;		   /* bare, for reports */
+	char kind;		   /* relkind */
+	int rights;		   /* on any column */
+	bool may_lock;	   /* UPDATE on the whole relation */
+	bool row_security; /* policies hide or refuse rows */
+	bool may_differ;   /* triggers may store something else, or nothing */
+	List *columns;	   /* SyncColumn */
 } SyncRelation;
 
 /* A column that must equal an aggregate over the evidence */
@@ -68,6 +74,7 @@ typedef struct SyncRule
 	char *status;
 	char *done_value;
 	char *completed_at; /* or NULL */
+	char *definition;	/* a hash of all that it says */
 	List *counters;		/* SyncCounter */
 	List *inserts;		/* SyncInsertColumn */
 	SyncRelation *evidence;
@@ -79,6 +86,7 @@ typedef struct SyncScope
 {
 	const char *competition; /* NULL: all */
 	ParamListInfo touched;	 /* an array for each key column, or NULL */
+	int ntouched;			 /* how many keys */
 	bool null_keys;			 /* among the touched: look for all of them */
 	List *headed;			 /* competitions to be headed in any case */
 	int max_details;
@@ -87,6 +95,10 @@ typedef struct SyncScope
 /* in progress_rule.c */
 extern List *sync_progress_load_rules(const char *only,
 									  const char *competition);
+extern void sync_progress_lock_rules(void);
+extern void sync_progress_report_no_evidence(SyncRule *rule,
+											 const char *competition)
+	pg_attribute_noreturn();
 extern bool sync_progress_same_family(SyncRule *a, SyncRule *b);
 
 /* in progress_relation.c */
@@ -104,7 +116,9 @@ extern void sync_progress_append_usable(StringInfo sql, SyncRule *rule);
 extern void sync_progress_append_absent(StringInfo sql, SyncRule *rule);
 extern void sync_progress_append_match(StringInfo sql, SyncRule *rule);
 extern void sync_progress_append_differs(StringInfo sql, SyncRule *rule);
-extern void sync_progress_append_lookups(StringInfo sql, SyncRule *rule);
+extern void sync_progress_append_lookups(StringInfo sql,
+										 SyncRule *rule,
+										 const char *wanted);
 extern char *sync_progress_insert_value(SyncRule *rule, int i);
 extern char *sync_progress_typed(SyncRule *rule,
 								 const char *column,
@@ -115,7 +129,12 @@ extern char *sync_progress_done_value(SyncRule *rule);
 extern void sync_progress_append_evidence(StringInfo sql,
 										  SyncRule *rule,
 										  SyncScope *scope);
-extern void sync_progress_append_key_counts(StringInfo sql, SyncRule *rule);
+extern void sync_progress_append_from(StringInfo sql,
+									  SyncRule *rule,
+									  SyncScope *scope);
+extern void sync_progress_append_key_counts(StringInfo sql,
+											SyncRule *rule,
+											const char *condition);
 
 /* in progress_compose.c */
 extern char *sync_progress_compose_run(SyncRule *rule,

@@ -21,6 +21,7 @@
 #include "utils/builtins.h"
 #include "utils/json.h"
 #include "utils/memutils.h"
+#include "utils/snapmgr.h"
 
 #include "progress/progress.h"
 
@@ -96,7 +97,7 @@ sync_progress_run(SyncProgressRequest *request, SyncLineSink sink, void *arg)
 		MemoryContextSwitchTo(caller);
 		error = CopyErrorData();
 		FlushErrorState();
-		sync_history_failed(run, error);
+		record_failure(run, error);
 		ReThrowError(error);
 	}
 	PG_END_TRY();
@@ -155,15 +156,27 @@ start_run(SyncProgressRequest *request)
 static void
 perform(SyncProgressRequest *request, SyncRun *run, SyncLineSink sink, void *arg)
 {
-	List *rules = sync_progress_load_rules(request->rule, request->competition);
+	bool writes = !request->dry_run;
 	List *outcomes = NIL;
+	List *rules;
 	SyncSite site;
 	ListCell *cell;
 
-	sync_progress_open_site(&site, request->environment, !request->dry_run);
+	if (writes)
+	{
+		sync_progress_lock_rules();
+		PushActiveSnapshot(GetTransactionSnapshot());
+	}
+	rules = sync_progress_load_rules(request->rule, request->competition);
+	sync_progress_open_site(&site, request->environment, writes);
 	sync_progress_inspect(&site, rules);
-	if (site.writes)
+	if (writes)
+	{
+		/* what another run did while this one waited for it is to be seen */
 		lock_progress(&site, rules);
+		PopActiveSnapshot();
+		PushActiveSnapshot(GetTransactionSnapshot());
+	}
 
 	foreach(cell, rules)
 		outcomes =
@@ -175,13 +188,14 @@ perform(SyncProgressRequest *request, SyncRun *run, SyncLineSink sink, void *arg
 	check_evidence(request, outcomes);
 	sync_progress_report(request, &site, outcomes, sink, arg);
 
-	if (!site.writes)
+	if (!writes)
 	{
 		sync_progress_close_site(&site);
 		return;
 	}
 	sum_up(run, outcomes);
 	sync_history_succeeded(run);
+	PopActiveSnapshot();
 	if (site.remote)
 		sync_remote_commit_with_transaction(site.remote, record_failure, run);
 }
@@ -291,7 +305,7 @@ take_row(void *arg, int ncells, char **cells)
 		change->add = strcmp(cells[RUN_1], "add") == 0;
 		change->competition = pstrdup(cells[RUN_2]);
 		change->rest = cells[RUN_3] ? pstrdup(cells[RUN_3]) : NULL;
-		change->rows = cells[RUN_4] ? pstrdup(cells[RUN_4]) : "0";
+		change->rows = pstrdup(cells[RUN_4]);
 		outcome->changes = lappend(outcome->changes, change);
 	}
 	else
@@ -343,7 +357,6 @@ list_headed(SyncProgressRequest *request, SyncRule *rule, List *outcomes)
 static void
 check_evidence(SyncProgressRequest *request, List *outcomes)
 {
-	SyncRule *rule;
 	ListCell *cell;
 
 	if (request->competition == NULL || outcomes == NIL)
@@ -351,18 +364,8 @@ check_evidence(SyncProgressRequest *request, List *outcomes)
 	foreach(cell, outcomes)
 		if (((SyncOutcome *) lfirst(cell))->rows_read > 0)
 			return;
-
-	rule = ((SyncOutcome *) linitial(outcomes))->rule;
-	ereport(ERROR,
-			errcode(ERRCODE_NO_DATA_FOUND),
-			errmsg("no %s data found for \"%s\"",
-				   rule->evidence->name,
-				   request->competition),
-			errhint("Names are compared exactly with column \"%s\" of %s: SELECT DISTINCT %s FROM %s shows them.",
-					(char *) list_nth(rule->key, rule->competition),
-					rule->evidence->qualified,
-					quote_identifier(list_nth(rule->key, rule->competition)),
-					rule->evidence->qualified));
+	sync_progress_report_no_evidence(((SyncOutcome *) linitial(outcomes))->rule,
+									 request->competition);
 }
 
 /*
@@ -406,14 +409,20 @@ sum_up(SyncRun *run, List *outcomes)
 }
 
 /*
- * Write the history row of a run whose remote commit failed; the local row
- * that said success goes with the local transaction.  A SyncRemoteFailure.
+ * Write the history row of a run that failed, in which nothing counts.  A
+ * SyncRemoteFailure, for the commit on another server.
  */
 static void
-record_failure(void *run, const ErrorData *error)
+record_failure(void *arg, const ErrorData *error)
 {
-	((SyncRun *) run)->details = NULL;
-	sync_history_failed(run, error);
+	SyncRun undone = *(SyncRun *) arg;
+
+	undone.rows_read = 0;
+	undone.inserted = 0;
+	undone.updated = 0;
+	undone.unchanged = 0;
+	undone.details = NULL;
+	sync_history_failed(&undone, error);
 }
 
 /*
@@ -423,12 +432,13 @@ static void
 record_exit(int code, Datum arg)
 {
 	ErrorData error = {
-		.sqlerrcode = ERRCODE_ADMIN_SHUTDOWN,
+		.sqlerrcode = ClientConnectionLost ? ERRCODE_CONNECTION_FAILURE
+										   : ERRCODE_ADMIN_SHUTDOWN,
 		.message = "the session was ended during the run",
 	};
 
 	if (writing_run)
-		sync_history_failed(writing_run, &error);
+		record_failure(writing_run, &error);
 	writing_run = NULL;
 }
 

@@ -31,7 +31,7 @@ void
 sync_progress_open_site(SyncSite *site, const char *environment, bool writes)
 {
 	site->writes = writes;
-	site->name = sync_progress_site_name(environment);
+	site->name = pstrdup(sync_progress_site_name(environment));
 	site->remote = environment ? sync_remote_begin(environment, !writes) : NULL;
 }
 

@@ -12,6 +12,7 @@
 #include "funcapi.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
+#include "utils/rel.h"
 #include "utils/tuplestore.h"
 
 #include "progress/progress.h"
@@ -132,7 +133,14 @@ sync_sql_progress_note(PG_FUNCTION_ARGS)
 
 	if (!TRIGGER_FIRED_FOR_STATEMENT(trigger->tg_event) ||
 		!TRIGGER_FIRED_AFTER(trigger->tg_event) ||
-		trigger->tg_trigger->tgnargs < 2)
+		trigger->tg_trigger->tgnargs < 2 ||
+		trigger->tg_trigger->tgnargs > INDEX_MAX_KEYS + 1 ||
+		(trigger->tg_newtable == NULL &&
+		 (TRIGGER_FIRED_BY_INSERT(trigger->tg_event) ||
+		  TRIGGER_FIRED_BY_UPDATE(trigger->tg_event))) ||
+		(trigger->tg_oldtable == NULL &&
+		 (TRIGGER_FIRED_BY_DELETE(trigger->tg_event) ||
+		  TRIGGER_FIRED_BY_UPDATE(trigger->tg_event))))
 		ereport(ERROR,
 				errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				errmsg("trigger \"%s\" was not made by sync_track_progress()",
@@ -149,6 +157,15 @@ sync_sql_progress_rules_check(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigger = trigger_data(fcinfo, "sync_progress_rules_check");
 
+	if (!TRIGGER_FIRED_FOR_ROW(trigger->tg_event) ||
+		!TRIGGER_FIRED_BEFORE(trigger->tg_event) ||
+		strcmp(RelationGetRelationName(trigger->tg_relation),
+			   "sync_progress_rules") != 0)
+		ereport(ERROR,
+				errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				errmsg("trigger \"%s\" cannot be on table \"%s\"",
+					   trigger->tg_trigger->tgname,
+					   RelationGetRelationName(trigger->tg_relation)));
 	return PointerGetDatum(sync_progress_check_rule(trigger));
 }
 

@@ -4,11 +4,15 @@
  *	  Tracked rules: triggers that note which keys of the evidence change, and
  *	  reading the notes back.
  *
- * A rule is tracked when its four triggers stand on the evidence, enabled, and
- * by nothing else, so that dropping the table or a trigger ends it.  Notes are
- * rows of a logged table, written by the statement that changes the evidence
+ * A rule is tracked when its four triggers stand on the evidence, enabled and
+ * with the rule's key, so that dropping the table or a trigger ends it.  Notes
+ * are rows of a logged table, written by the statement that changes the evidence
  * and taken by the run that reads it: they commit, crash and roll back with
  * their causes.
+ *
+ * Notes lead on from a state in which the rule had been applied in full.  The
+ * row in sync_progress_tracking says between which relations, and what the rule
+ * said then; a run that finds anything else there reads everything.
  *
  * A run deletes the notes before it reads the evidence, each statement with a
  * snapshot of its own; a change that commits in between is read now and its
@@ -31,7 +35,7 @@
 #include "kit/kit_spi.h"
 #include "progress/progress.h"
 
-#define TOUCHED_MAX 100000 /* beyond, reading everything costs less */
+#define TOUCHED_MAX 10000 /* beyond, reading everything costs less */
 
 /* The triggers of rule $1, wherever they stand */
 #define FROM_TRIGGERS                                                          \
@@ -44,9 +48,15 @@
 	" WHERE g.tgname IN (SELECT format('sync_track_%s_%s', $1, event)"         \
 	" FROM unnest('{insert,update,delete,truncate}'::text[]) AS event)"
 
+static void forget(const char *rule_name);
 static Oid find_evidence(SyncRule *rule);
-static void create_triggers(SyncRule *rule, const char *evidence);
+static void create_triggers(SyncRule *rule, Oid relid);
+static void run_ddl(const char *command);
 static bool is_tracked(SyncRule *rule);
+static char *trigger_arguments(const char *rule_name, List *key);
+static void append_hex(StringInfo hex, const char *argument);
+static bool has_been_applied(SyncRule *rule);
+static void set_applied(SyncRule *rule);
 static SyncRows *read_notes(SyncRule *rule, bool take);
 static bool use_notes(SyncRows *notes, int nkeys, SyncScope *scope);
 
@@ -63,12 +73,10 @@ sync_progress_track(const char *rule_name)
 		ereport(ERROR,
 				errcode(ERRCODE_DUPLICATE_OBJECT),
 				errmsg("progress rule \"%s\" is already tracked", rule_name),
-				errhint("Run SELECT sync_untrack_progress('%s') first.",
-						rule_name));
-	create_triggers(rule,
-					quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
-											   get_rel_name(relid)));
-	sync_progress_note_everything(rule_name);
+				errhint("Run SELECT sync_untrack_progress(%s) first.",
+						quote_literal_cstr(rule_name)));
+	create_triggers(rule, relid);
+	forget(rule_name);
 }
 
 /*
@@ -77,10 +85,9 @@ sync_progress_track(const char *rule_name)
 void
 sync_progress_untrack(const char *rule_name)
 {
-	ParamListInfo params = sync_kit_text_params(1, &rule_name);
 	SyncRows *drops = sync_kit_spi_rows_own(
 		"SELECT format('DROP TRIGGER %I ON %I.%I', g.tgname, n.nspname, c.relname)" FROM_TRIGGERS,
-		params);
+		sync_kit_text_params(1, &rule_name));
 
 	if (drops->nrows == 0)
 		ereport(ERROR,
@@ -88,11 +95,7 @@ sync_progress_untrack(const char *rule_name)
 				errmsg("progress rule \"%s\" is not tracked", rule_name));
 	for (int i = 0; i < drops->nrows; i++)
 		sync_kit_spi_run(drops->rows[i][0], NULL, false, NULL, NULL);
-	sync_kit_spi_run_own("DELETE FROM @extschema@.sync_progress_notes WHERE rule_name = $1",
-						 params,
-						 false,
-						 NULL,
-						 NULL);
+	forget(rule_name);
 }
 
 /*
@@ -109,13 +112,37 @@ sync_progress_has_triggers(const char *rule_name)
 }
 
 /*
- * Note that any key of the rule may have changed.
+ * Whether it has any that were made for another key than this.
  */
-void
-sync_progress_note_everything(const char *rule_name)
+bool
+sync_progress_has_other_triggers(const char *rule_name, List *key)
 {
-	sync_kit_spi_run_own("INSERT INTO @extschema@.sync_progress_notes (rule_name) VALUES ($1)",
-						 sync_kit_text_params(1, &rule_name),
+	const char *values[] = {rule_name, trigger_arguments(rule_name, key)};
+
+	return sync_kit_spi_rows_own("SELECT 1" FROM_TRIGGERS
+								 " AND encode(g.tgargs, 'hex') <> $2",
+								 sync_kit_text_params(lengthof(values), values))
+			   ->nrows > 0;
+}
+
+/*
+ * Forget a rule's notes and what they lead on from: the next run reads
+ * everything.
+ */
+static void
+forget(const char *rule_name)
+{
+	ParamListInfo params = sync_kit_text_params(1, &rule_name);
+
+	sync_kit_spi_run_own("DELETE FROM @extschema@.sync_progress_tracking"
+						 " WHERE rule_name = $1",
+						 params,
+						 false,
+						 NULL,
+						 NULL);
+	sync_kit_spi_run_own("DELETE FROM @extschema@.sync_progress_notes"
+						 " WHERE rule_name = $1",
+						 params,
 						 false,
 						 NULL,
 						 NULL);
@@ -123,19 +150,29 @@ sync_progress_note_everything(const char *rule_name)
 
 /*
  * Let "scope" read only the keys that changed since the rule's last run; with
- * "take", their notes are deleted.  Returns false, and leaves the scope as it
- * is, where everything is to be read: the rule is not tracked, the notes say
- * so, they are too many, or "all" asks for it.
+ * "take", their notes are deleted, and a run that reads everything is the one
+ * that later notes lead on from.  Returns false, and leaves the scope as it is,
+ * where everything is to be read: the rule is not tracked, the notes do not
+ * tell, they are too many, or "all" asks for it.
  */
 bool
 sync_progress_touched(SyncRule *rule, bool take, bool all, SyncScope *scope)
 {
 	SyncRows *notes;
+	bool leads_on;
 
-	if (!is_tracked(rule))
+	/* a role that does not see every row cannot do what the notes ask for */
+	if (!is_tracked(rule) || rule->evidence->row_security ||
+		rule->progress->row_security)
 		return false;
+
 	notes = read_notes(rule, take);
-	return !all && use_notes(notes, list_length(rule->key), scope);
+	leads_on = has_been_applied(rule);
+	if (leads_on && !all && use_notes(notes, list_length(rule->key), scope))
+		return true;
+	if (take && !leads_on)
+		set_applied(rule);
+	return false;
 }
 
 /*
@@ -155,8 +192,8 @@ find_evidence(SyncRule *rule)
 										 NULL);
 	ListCell *cell;
 
-	if (get_rel_relkind(relid) != RELKIND_RELATION || has_subclass(relid) ||
-		has_superclass(relid))
+	if (get_rel_relkind(relid) != RELKIND_RELATION || has_superclass(relid) ||
+		find_inheritance_children(relid, NoLock) != NIL)
 		ereport(ERROR,
 				errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				errmsg("cannot track progress rule \"%s\"", rule->name),
@@ -165,7 +202,7 @@ find_evidence(SyncRule *rule)
 				errhint("Run the rule without tracking; it then reads all evidence."));
 
 	foreach(cell, rule->key)
-		if (get_attnum(relid, lfirst(cell)) == InvalidAttrNumber)
+		if (get_attnum(relid, lfirst(cell)) <= 0)
 			ereport(ERROR,
 					errcode(ERRCODE_UNDEFINED_COLUMN),
 					errmsg("column \"%s\" of relation \"%s\" does not exist",
@@ -177,23 +214,29 @@ find_evidence(SyncRule *rule)
 }
 
 /*
- * Create the triggers, with the caller's rights.  They fire always, also for
- * changes that a replication role applies.
+ * Create the triggers, as the owner of the extension, which alone may use their
+ * function.  They fire always, also in a session that applies what another
+ * server has done.
  */
 static void
-create_triggers(SyncRule *rule, const char *evidence)
+create_triggers(SyncRule *rule, Oid relid)
 {
 	static const struct
 	{
 		const char *name;
-		const char *clauses[2];
+		const char *event;
+		const char *tables;
 	} events[] = {
-		{"insert", {"INSERT", "REFERENCING NEW TABLE AS sync_new "}},
+		{"insert", "INSERT", "REFERENCING NEW TABLE AS sync_new "},
 		{"update",
-		 {"UPDATE", "REFERENCING OLD TABLE AS sync_old NEW TABLE AS sync_new "}},
-		{"delete", {"DELETE", "REFERENCING OLD TABLE AS sync_old "}},
-		{"truncate", {"TRUNCATE", ""}},
+		 "UPDATE",
+		 "REFERENCING OLD TABLE AS sync_old NEW TABLE AS sync_new "},
+		{"delete", "DELETE", "REFERENCING OLD TABLE AS sync_old "},
+		{"truncate", "TRUNCATE", ""},
 	};
+	char *evidence =
+		quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
+								   get_rel_name(relid));
 	StringInfoData arguments;
 	ListCell *cell;
 
@@ -208,41 +251,119 @@ create_triggers(SyncRule *rule, const char *evidence)
 												   rule->name,
 												   events[i].name));
 
-		sync_kit_spi_run(psprintf("CREATE TRIGGER %s AFTER %s ON %s %s"
-								  "FOR EACH STATEMENT EXECUTE FUNCTION %s(%s)",
-								  name,
-								  events[i].clauses[0],
-								  evidence,
-								  events[i].clauses[1],
-								  sync_kit_bind_schema("@extschema@.sync_progress_note"),
-								  arguments.data),
-						 NULL,
-						 false,
-						 NULL,
-						 NULL);
-		sync_kit_spi_run(psprintf("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s",
-								  evidence,
-								  name),
-						 NULL,
-						 false,
-						 NULL,
-						 NULL);
+		run_ddl(psprintf("CREATE TRIGGER %s AFTER %s ON %s %s"
+						 "FOR EACH STATEMENT EXECUTE FUNCTION %s(%s)",
+						 name,
+						 events[i].event,
+						 evidence,
+						 events[i].tables,
+						 sync_kit_bind_schema("@extschema@.sync_progress_note"),
+						 arguments.data));
+		run_ddl(psprintf("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s",
+						 evidence,
+						 name));
 	}
 }
 
 /*
- * Whether all triggers of the rule stand on its evidence, enabled.
+ * Run a command that makes or changes a trigger, as the extension's owner.
+ */
+static void
+run_ddl(const char *command)
+{
+	SyncOwnerScope scope;
+
+	sync_kit_owner_enter(&scope);
+	sync_kit_spi_run(command, NULL, false, NULL, NULL);
+	sync_kit_owner_leave(&scope);
+}
+
+/*
+ * Whether all triggers of the rule stand on its evidence, enabled, with its
+ * key, and see every change of it.
  */
 static bool
 is_tracked(SyncRule *rule)
 {
-	const char *values[] = {rule->name, rule->evidence->qualified};
-	SyncRows *found =
-		sync_kit_spi_rows_own("SELECT count(*) = 4" FROM_TRIGGERS
-							  " AND g.tgenabled = 'A' AND g.tgrelid = to_regclass($2)",
-							  sync_kit_text_params(lengthof(values), values));
+	const char *values[] = {rule->name,
+							rule->evidence->qualified,
+							trigger_arguments(rule->name, rule->key)};
+	SyncRows *found;
 
-	return strcmp(found->rows[0][0], "t") == 0;
+	found =
+		sync_kit_spi_rows_own("SELECT count(*) = 4 AND NOT bool_or(EXISTS (SELECT FROM pg_inherits i"
+							  " WHERE c.oid IN (i.inhrelid, i.inhparent)))" FROM_TRIGGERS
+							  " AND g.tgenabled = 'A' AND g.tgrelid = to_regclass($2)"
+							  " AND encode(g.tgargs, 'hex') = $3",
+							  sync_kit_text_params(lengthof(values), values));
+	return found->rows[0][0] && strcmp(found->rows[0][0], "t") == 0;
+}
+
+/*
+ * The arguments of a rule's triggers as pg_trigger keeps them, each with a
+ * final zero, in hexadecimal digits.
+ */
+static char *
+trigger_arguments(const char *rule_name, List *key)
+{
+	StringInfoData hex;
+	ListCell *cell;
+
+	initStringInfo(&hex);
+	append_hex(&hex, rule_name);
+	foreach(cell, key)
+		append_hex(&hex, lfirst(cell));
+	return hex.data;
+}
+
+/*
+ * Append one argument.
+ */
+static void
+append_hex(StringInfo hex, const char *argument)
+{
+	for (size_t i = 0; i <= strlen(argument); i++)
+		appendStringInfo(hex, "%02x", (unsigned char) argument[i]);
+}
+
+/*
+ * Whether the rule, as it is, has been applied in full between just these
+ * relations.
+ */
+static bool
+has_been_applied(SyncRule *rule)
+{
+	const char *values[] = {rule->name,
+							rule->evidence->qualified,
+							rule->progress->qualified,
+							rule->definition};
+
+	return sync_kit_spi_rows_own("SELECT 1 FROM @extschema@.sync_progress_tracking"
+								 " WHERE rule_name = $1 AND evidence = $2"
+								 " AND progress = $3 AND definition = $4",
+								 sync_kit_text_params(lengthof(values), values))
+			   ->nrows > 0;
+}
+
+/*
+ * Say that it has.
+ */
+static void
+set_applied(SyncRule *rule)
+{
+	const char *values[] = {rule->name,
+							rule->evidence->qualified,
+							rule->progress->qualified,
+							rule->definition};
+
+	sync_kit_spi_run_own("INSERT INTO @extschema@.sync_progress_tracking"
+						 " VALUES ($1, $2, $3, $4) ON CONFLICT (rule_name)"
+						 " DO UPDATE SET evidence = $2, progress = $3,"
+						 " definition = $4",
+						 sync_kit_text_params(lengthof(values), values),
+						 false,
+						 NULL,
+						 NULL);
 }
 
 /*
@@ -310,5 +431,6 @@ use_notes(SyncRows *notes, int nkeys, SyncScope *scope)
 		sync_kit_set_texts(&params->params[i], notes->nrows, values, nulls);
 	}
 	scope->touched = params;
+	scope->ntouched = notes->nrows;
 	return true;
 }

@@ -25,8 +25,10 @@
 #include "access/htup_details.h"
 #include "commands/defrem.h"
 #include "foreign/foreign.h"
+#include "libpq/pqcomm.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "port/pg_bswap.h"
 #include "storage/fd.h"
 #include "storage/latch.h"
 #include "utils/acl.h"
@@ -38,7 +40,7 @@
 #include "remote/remote.h"
 
 #define CONNECT_TIMEOUT_S  10	  /* where the options name none */
-#define CANCEL_PROBE_MS	   500	  /* how long a cancel may wait for the peer */
+#define CANCEL_PROBE_MS	   300	  /* for each of two steps */
 #define SERVER_VERSION_MIN 120000 /* AS MATERIALIZED */
 #define OPTIONS_MAX		   64
 
@@ -58,6 +60,7 @@ static UserMapping *find_mapping(ForeignServer *server);
 static void collect_options(ConnectOptions *options,
 							ForeignServer *server,
 							UserMapping *mapping);
+static bool waives_password(ForeignServer *server, UserMapping *mapping);
 static void add_option(ConnectOptions *options,
 					   const char *keyword,
 					   const char *value);
@@ -87,10 +90,15 @@ sync_remote_connect(SyncRemote *remote)
 					   remote->server),
 				errdetail("Roles that are not superusers must provide a password in the user mapping."),
 				errhint("Run ALTER USER MAPPING FOR %s SERVER %s OPTIONS (ADD password '...').",
-						GetUserNameFromId(GetUserId(), false),
-						remote->server));
+						quote_identifier(GetUserNameFromId(GetUserId(), false)),
+						quote_identifier(remote->server)));
 
-	ReserveExternalFD();
+	if (!AcquireExternalFD())
+		ereport(ERROR,
+				errcode(ERRCODE_INSUFFICIENT_RESOURCES),
+				errmsg("could not connect to server \"%s\"", remote->server),
+				errdetail("There are too many open files."),
+				errhint("Raise the server's max_files_per_process and/or \"ulimit -n\" limits."));
 	remote->conn = PQconnectStartParams(options.keywords, options.values, 0);
 	if (remote->conn == NULL)
 	{
@@ -211,19 +219,13 @@ collect_options(ConnectOptions *options,
 
 	memset(options, 0, sizeof(*options));
 	options->timeout_s = CONNECT_TIMEOUT_S;
-	options->needs_password =
-		!superuser_arg(mapping->userid ? mapping->userid : GetUserId());
+	options->needs_password = !superuser() && !waives_password(server, mapping);
 
 	foreach(cell, list_concat_copy(server->options, mapping->options))
 	{
 		DefElem *option = lfirst_node(DefElem, cell);
 
-		if (strcmp(option->defname, "password_required") == 0)
-		{
-			if (!defGetBoolean(option))
-				options->needs_password = false;
-		}
-		else if (strcmp(option->defname, "connect_timeout") == 0)
+		if (strcmp(option->defname, "connect_timeout") == 0)
 			options->timeout_s = atoi(defGetString(option));
 		else if (is_libpq_option(known, option->defname))
 		{
@@ -236,6 +238,28 @@ collect_options(ConnectOptions *options,
 
 	add_option(options, "fallback_application_name", "sync_ext");
 	add_option(options, "client_encoding", GetDatabaseEncodingName());
+}
+
+/*
+ * Whether a superuser has said that the mapping needs no password.  Only
+ * postgres_fdw sees to it that no one else can set that option.
+ */
+static bool
+waives_password(ForeignServer *server, UserMapping *mapping)
+{
+	ListCell *cell;
+
+	if (strcmp(GetForeignDataWrapper(server->fdwid)->fdwname, "postgres_fdw") !=
+		0)
+		return false;
+	foreach(cell, mapping->options)
+	{
+		DefElem *option = lfirst_node(DefElem, cell);
+
+		if (strcmp(option->defname, "password_required") == 0)
+			return !defGetBoolean(option);
+	}
+	return false;
 }
 
 /*
@@ -275,8 +299,10 @@ wait_connected(SyncRemote *remote, int timeout_s)
 	PostgresPollingStatusType status = PGRES_POLLING_WRITING;
 	TimestampTz deadline =
 		TimestampTzPlusMilliseconds(GetCurrentTimestamp(), timeout_s * 1000L);
-	uint32 wait_event = sync_compat_wait_event("SyncRemoteConnect");
+	static uint32 wait_event = 0;
 
+	if (wait_event == 0)
+		wait_event = sync_compat_wait_event("SyncRemoteConnect");
 	if (PQstatus(remote->conn) == CONNECTION_BAD)
 		report_not_connected(remote, PQerrorMessage(remote->conn));
 
@@ -340,36 +366,35 @@ ignore_notice(void *arg, const PGresult *notice)
 }
 
 /*
- * Whether the host at the other end of "socket" accepts a new connection
- * right now.  PQcancel opens one and would block on a host that has gone,
- * beyond the reach of any interrupt.
+ * Whether the server at the other end of "socket" takes a new connection and
+ * answers on it right now.  PQcancel opens one and would block on a server that
+ * hangs, beyond the reach of any interrupt.  The question is whether it speaks
+ * SSL, which every server answers with one byte.
  */
 static bool
 peer_answers(int socket_fd)
 {
+	const uint32 question[] = {pg_hton32(8), pg_hton32(NEGOTIATE_SSL_CODE)};
 	struct sockaddr_storage address;
 	socklen_t length = sizeof(address);
 	struct pollfd probe = {.events = POLLOUT};
-	int error = 0;
-	socklen_t error_length = sizeof(error);
+	char answer;
 	bool answers;
 
 	if (getpeername(socket_fd, (struct sockaddr *) &address, &length) != 0)
 		return false;
-	if (address.ss_family == AF_UNIX)
-		return true;
-
 	probe.fd = socket(address.ss_family, SOCK_STREAM, 0);
 	if (probe.fd < 0)
 		return false;
-	answers =
-		fcntl(probe.fd, F_SETFL, O_NONBLOCK) == 0 &&
-		(connect(probe.fd, (struct sockaddr *) &address, length) == 0 ||
-		 errno == EINPROGRESS) &&
-		poll(&probe, 1, CANCEL_PROBE_MS) == 1 &&
-		getsockopt(probe.fd, SOL_SOCKET, SO_ERROR, &error, &error_length) ==
-			0 &&
-		error == 0;
+	answers = fcntl(probe.fd, F_SETFL, O_NONBLOCK) == 0 &&
+			  (connect(probe.fd, (struct sockaddr *) &address, length) == 0 ||
+			   errno == EINPROGRESS) &&
+			  poll(&probe, 1, CANCEL_PROBE_MS) == 1 &&
+			  send(probe.fd, question, sizeof(question), MSG_NOSIGNAL) ==
+				  sizeof(question);
+	probe.events = POLLIN;
+	answers = answers && poll(&probe, 1, CANCEL_PROBE_MS) == 1 &&
+			  recv(probe.fd, &answer, 1, 0) == 1;
 	close(probe.fd);
 	return answers;
 }

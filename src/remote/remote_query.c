@@ -105,12 +105,16 @@ next_result(SyncRemote *remote)
 static void
 wait_for_socket(SyncRemote *remote, int events)
 {
-	int rc = WaitLatchOrSocket(MyLatch,
-							   events | WL_LATCH_SET | WL_EXIT_ON_PM_DEATH,
-							   PQsocket(remote->conn),
-							   -1,
-							   sync_compat_wait_event("SyncRemoteQuery"));
+	static uint32 wait_event = 0;
+	int rc;
 
+	if (wait_event == 0)
+		wait_event = sync_compat_wait_event("SyncRemoteQuery");
+	rc = WaitLatchOrSocket(MyLatch,
+						   events | WL_LATCH_SET | WL_EXIT_ON_PM_DEATH,
+						   PQsocket(remote->conn),
+						   -1,
+						   wait_event);
 	if (rc & WL_LATCH_SET)
 	{
 		ResetLatch(MyLatch);

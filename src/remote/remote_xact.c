@@ -18,6 +18,7 @@
 
 #include "access/xact.h"
 #include "lib/stringinfo.h"
+#include "storage/ipc.h"
 #include "storage/proc.h"
 #include "utils/memutils.h"
 
@@ -26,7 +27,11 @@
 /* all remotes of this process; written here only */
 static dlist_head open_remotes = DLIST_STATIC_INIT(open_remotes);
 
-static void refuse_second_writer(const char *server);
+/* the one whose COMMIT is under way, for report_exit */
+static SyncRemote *committing = NULL;
+
+static void refuse_after_writer(const char *server, bool read_only);
+static void refuse_standby(SyncRemote *remote);
 static void follow_transaction(XactEvent event, void *arg);
 static void follow_subtransaction(SubXactEvent event,
 								  SubTransactionId mine,
@@ -34,6 +39,8 @@ static void follow_subtransaction(SubXactEvent event,
 								  void *arg);
 static void commit_remotes(void);
 static void commit_remote(SyncRemote *remote);
+static void watch_exit(void);
+static void report_exit(int code, Datum arg);
 
 /*
  * Follow this process' transactions from now on.  Called once from _PG_init.
@@ -56,8 +63,7 @@ sync_remote_begin(const char *server, bool read_only)
 {
 	SyncRemote *remote;
 
-	if (!read_only)
-		refuse_second_writer(server);
+	refuse_after_writer(server, read_only);
 
 	remote = MemoryContextAllocZero(TopMemoryContext, sizeof(SyncRemote));
 	remote->server = MemoryContextStrdup(TopMemoryContext, server);
@@ -65,17 +71,17 @@ sync_remote_begin(const char *server, bool read_only)
 	dlist_push_head(&open_remotes, &remote->node);
 
 	sync_remote_connect(remote);
+	if (!read_only)
+		refuse_standby(remote);
 	sync_remote_run(remote,
-					read_only
-						? "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
-						: "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE",
+					psprintf("BEGIN ISOLATION LEVEL %s;"
+							 " SET LOCAL lock_timeout = %d;"
+							 " SET LOCAL datestyle = ISO",
+							 read_only ? "REPEATABLE READ, READ ONLY"
+									   : "READ COMMITTED, READ WRITE",
+							 LockTimeout),
 					NULL,
 					NULL);
-	sync_remote_run(remote,
-					psprintf("SET LOCAL lock_timeout = %d", LockTimeout),
-					NULL,
-					NULL);
-	sync_remote_run(remote, "SET LOCAL datestyle = ISO", NULL, NULL);
 	return remote;
 }
 
@@ -108,11 +114,12 @@ sync_remote_close(SyncRemote *remote)
 }
 
 /*
- * Raise when this transaction has a writer on that server already: the second
- * would wait for the locks of the first for ever.
+ * Raise where this transaction has a writer already that a new remote would
+ * wait for without end, or not see the changes of.  Two servers may be one
+ * database, so there is one writer in all.
  */
 static void
-refuse_second_writer(const char *server)
+refuse_after_writer(const char *server, bool read_only)
 {
 	dlist_iter iter;
 
@@ -120,14 +127,36 @@ refuse_second_writer(const char *server)
 	{
 		SyncRemote *remote = dlist_container(SyncRemote, node, iter.cur);
 
-		if (remote->commit && strcmp(remote->server, server) == 0)
+		if (remote->commit &&
+			(!read_only || strcmp(remote->server, server) == 0))
 			ereport(ERROR,
 					errcode(ERRCODE_OBJECT_IN_USE),
 					errmsg("this transaction has already written on server \"%s\"",
-						   server),
+						   remote->server),
 					errdetail("The first run there commits together with this transaction."),
 					errhint("Commit before the next run."));
 	}
+}
+
+/*
+ * Raise where the other server cannot be written.
+ */
+static void
+refuse_standby(SyncRemote *remote)
+{
+	SyncRows *rows = sync_kit_rows_create();
+
+	sync_remote_run(remote,
+					"SELECT pg_catalog.pg_is_in_recovery()",
+					sync_kit_rows_collect,
+					rows);
+	if (strcmp(rows->rows[0][0], "t") == 0)
+		ereport(ERROR,
+				errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION),
+				errmsg("cannot write on server \"%s\", which is a standby",
+					   remote->server),
+				errhint("A dry run works there; run on the primary server."),
+				errcontext("on server \"%s\"", remote->server));
 }
 
 /*
@@ -206,13 +235,16 @@ commit_remotes(void)
 }
 
 /*
- * Commit one writer.  Its owner is told of a failure before it is raised.
+ * Commit one writer.  Its owner is told of a failure before it is raised, and
+ * the user whether the server may have committed all the same.
  */
 static void
 commit_remote(SyncRemote *remote)
 {
 	MemoryContext caller = CurrentMemoryContext;
 
+	watch_exit();
+	committing = remote;
 	PG_TRY();
 	{
 		sync_remote_run(remote, "COMMIT", NULL, NULL);
@@ -222,17 +254,52 @@ commit_remote(SyncRemote *remote)
 	{
 		ErrorData *error;
 
+		committing = NULL;
 		MemoryContextSwitchTo(caller);
 		error = CopyErrorData();
 		FlushErrorState();
-		if (error->sqlerrcode == ERRCODE_CONNECTION_FAILURE)
+		if (PQtransactionStatus(remote->conn) != PQTRANS_IDLE)
 		{
-			error->sqlerrcode = ERRCODE_TRANSACTION_RESOLUTION_UNKNOWN;
+			if (error->sqlerrcode == ERRCODE_CONNECTION_FAILURE)
+				error->sqlerrcode = ERRCODE_TRANSACTION_RESOLUTION_UNKNOWN;
 			error->hint =
-				"The server might have committed before the connection was lost: look there, or run again.";
+				psprintf("Server \"%s\" might have committed: look there, or run again.",
+						 remote->server);
 		}
 		remote->on_failure(remote->failure_arg, error);
 		ReThrowError(error);
 	}
 	PG_END_TRY();
+	committing = NULL;
+}
+
+/*
+ * The FATAL error of a session that is told to end passes PG_CATCH by: have
+ * report_exit called then.
+ */
+static void
+watch_exit(void)
+{
+	static bool watching = false;
+
+	if (!watching)
+		before_shmem_exit(report_exit, (Datum) 0);
+	watching = true;
+}
+
+/*
+ * Tell the owner of the writer that was committing when the session ended.
+ */
+static void
+report_exit(int code, Datum arg)
+{
+	ErrorData error = {
+		.sqlerrcode = ERRCODE_ADMIN_SHUTDOWN,
+		.message = "the session was ended during the commit on another server",
+		.hint = "That server might have committed: look there, or run again.",
+	};
+
+	if (committing)
+		committing->on_failure(committing->failure_arg, &error);
+	committing = NULL;
 }
