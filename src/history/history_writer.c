@@ -88,7 +88,8 @@ sync_history_failed(const SyncRun *run, const ErrorData *error)
 				errcode(ERRCODE_INSUFFICIENT_RESOURCES),
 				errmsg("could not write the sync_history row of a failed run: %s",
 					   problem),
-				errdetail("The run was: %s", row));
+				errdetail("The run was: %s", row),
+				errhint("The writer takes one slot of \"max_worker_processes\"; the server log may say more."));
 	pfree(row);
 }
 
