@@ -40,6 +40,26 @@ typedef struct TextReceiver
 	char **cells;
 } TextReceiver;
 
+/* our own statements are few; others are kept while there is room */
+#define KEPT_PLANS_MAX 100
+
+/* A plan that is kept for the session */
+typedef struct KeptPlan
+{
+	char *sql;
+	SPIPlanPtr plan;
+} KeptPlan;
+
+/* KeptPlan, in TopMemoryContext; written by kept_plan */
+static List *kept_plans = NIL;
+
+static uint64 run(const char *sql,
+				  ParamListInfo params,
+				  bool read_only,
+				  bool keep,
+				  SyncRowSink sink,
+				  void *arg);
+static SPIPlanPtr kept_plan(const char *sql, ParamListInfo params);
 static void receiver_startup(DestReceiver *self, int operation, TupleDesc desc);
 static bool receiver_take(TupleTableSlot *slot, DestReceiver *self);
 static void receiver_shutdown(DestReceiver *self);
@@ -58,6 +78,62 @@ sync_kit_spi_run(const char *sql,
 				 bool read_only,
 				 SyncRowSink sink,
 				 void *arg)
+{
+	return run(sql, params, read_only, false, sink, arg);
+}
+
+/*
+ * The same for a statement that will come again in this session, with
+ * parameters of the same types: its plan is kept, and fits any values.
+ */
+uint64
+sync_kit_spi_run_kept(const char *sql,
+					  ParamListInfo params,
+					  bool read_only,
+					  SyncRowSink sink,
+					  void *arg)
+{
+	return run(sql,
+			   params,
+			   read_only,
+			   list_length(kept_plans) < KEPT_PLANS_MAX,
+			   sink,
+			   arg);
+}
+
+/*
+ * The same for a statement on our own tables: "sql" names them with the
+ * prefix "@extschema@.", and runs as the owner of the extension.  Its plan is
+ * kept for the session.
+ */
+uint64
+sync_kit_spi_run_own(const char *sql,
+					 ParamListInfo params,
+					 bool read_only,
+					 SyncRowSink sink,
+					 void *arg)
+{
+	SyncOwnerScope scope;
+	char *bound = sync_kit_bind_schema(sql);
+	uint64 processed;
+
+	sync_kit_owner_enter(&scope);
+	processed = run(bound, params, read_only, true, sink, arg);
+	sync_kit_owner_leave(&scope);
+	pfree(bound);
+	return processed;
+}
+
+/*
+ * Run a statement, from a kept plan or once.
+ */
+static uint64
+run(const char *sql,
+	ParamListInfo params,
+	bool read_only,
+	bool keep,
+	SyncRowSink sink,
+	void *arg)
 {
 	TextReceiver receiver = {
 		.pub =
@@ -82,9 +158,10 @@ sync_kit_spi_run(const char *sql,
 
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
-	rc = SPI_execute_extended(sql, &options);
+	rc = keep ? SPI_execute_plan_extended(kept_plan(sql, params), &options)
+			  : SPI_execute_extended(sql, &options);
 	if (rc < 0)
-		elog(ERROR, "SPI_execute_extended: %s", SPI_result_code_string(rc));
+		elog(ERROR, "SPI: %s", SPI_result_code_string(rc));
 	processed = SPI_processed;
 	if (SPI_finish() != SPI_OK_FINISH)
 		elog(ERROR, "SPI_finish failed");
@@ -92,25 +169,40 @@ sync_kit_spi_run(const char *sql,
 }
 
 /*
- * The same for a statement on our own tables: "sql" names them with the
- * prefix "@extschema@.", and runs as the owner of the extension.
+ * The plan for a statement, made at its first use and valid for any values of
+ * its parameters, whose types are the same at every use.
  */
-uint64
-sync_kit_spi_run_own(const char *sql,
-					 ParamListInfo params,
-					 bool read_only,
-					 SyncRowSink sink,
-					 void *arg)
+static SPIPlanPtr
+kept_plan(const char *sql, ParamListInfo params)
 {
-	SyncOwnerScope scope;
-	char *bound = sync_kit_bind_schema(sql);
-	uint64 processed;
+	int nparams = params ? params->numParams : 0;
+	Oid *types = palloc(Max(nparams, 1) * sizeof(Oid));
+	MemoryContext caller;
+	KeptPlan *kept;
+	SPIPlanPtr plan;
+	ListCell *cell;
 
-	sync_kit_owner_enter(&scope);
-	processed = sync_kit_spi_run(bound, params, read_only, sink, arg);
-	sync_kit_owner_leave(&scope);
-	pfree(bound);
-	return processed;
+	foreach(cell, kept_plans)
+	{
+		kept = lfirst(cell);
+		if (strcmp(kept->sql, sql) == 0)
+			return kept->plan;
+	}
+
+	for (int i = 0; i < nparams; i++)
+		types[i] = params->params[i].ptype;
+	plan = SPI_prepare_cursor(sql, nparams, types, CURSOR_OPT_GENERIC_PLAN);
+	if (plan == NULL)
+		elog(ERROR, "SPI_prepare: %s", SPI_result_code_string(SPI_result));
+
+	SPI_keepplan(plan);
+	caller = MemoryContextSwitchTo(TopMemoryContext);
+	kept = palloc(sizeof(KeptPlan));
+	kept->sql = pstrdup(sql);
+	kept->plan = plan;
+	kept_plans = lappend(kept_plans, kept);
+	MemoryContextSwitchTo(caller);
+	return plan;
 }
 
 /*

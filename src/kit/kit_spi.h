@@ -25,6 +25,11 @@ extern uint64 sync_kit_spi_run(const char *sql,
 							   bool read_only,
 							   SyncRowSink sink,
 							   void *arg);
+extern uint64 sync_kit_spi_run_kept(const char *sql,
+									ParamListInfo params,
+									bool read_only,
+									SyncRowSink sink,
+									void *arg);
 extern uint64 sync_kit_spi_run_own(const char *sql,
 								   ParamListInfo params,
 								   bool read_only,

@@ -86,9 +86,14 @@ extern void sync_progress_close_site(SyncSite *site);
 extern void sync_progress_site_run(SyncSite *site,
 								   const char *sql,
 								   ParamListInfo params,
+								   bool again,
 								   SyncRowSink sink,
 								   void *arg);
 extern SyncRows *sync_progress_site_rows(SyncSite *site, const char *sql);
+extern SyncRows *sync_progress_site_rows_of(SyncSite *site,
+											const char *format,
+											List *names);
+extern void sync_progress_set_texts(ParamExternData *param, List *texts);
 
 /* in progress_relation.c */
 extern void sync_progress_inspect(SyncSite *site, List *rules);

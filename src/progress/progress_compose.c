@@ -273,22 +273,16 @@ append_headings(StringInfo sql, SyncRule *rule, SyncScope *scope)
 {
 	const char *name = sync_kit_quote(list_nth(rule->key, rule->competition));
 	StringInfoData among;
-	ListCell *cell;
 
 	initStringInfo(&among);
 	appendStringInfo(&among, "IN (SELECT %s FROM changes", name);
-	if (scope->headed)
-	{
+	if (scope->touched || scope->headed)
 		appendStringInfo(&among,
-						 " UNION ALL SELECT CAST(headed AS %s) FROM unnest(ARRAY[",
-						 sync_progress_key_type(rule, rule->competition));
-		foreach(cell, scope->headed)
-			appendStringInfo(&among,
-							 "%s%s",
-							 foreach_current_index(cell) > 0 ? ", " : "",
-							 quote_literal_cstr(lfirst(cell)));
-		appendStringInfoString(&among, "]) AS headed");
-	}
+						 " UNION ALL SELECT CAST(headed AS %s) FROM unnest(%s) AS headed",
+						 sync_progress_key_type(rule, rule->competition),
+						 scope->touched
+							 ? psprintf("$%d", list_length(rule->key) + 1)
+							 : sync_progress_text_array(scope->headed));
 	appendStringInfoChar(&among, ')');
 
 	appendStringInfo(sql,

@@ -37,6 +37,7 @@ sync_progress_drift(SyncProgressRequest *request, SyncRowSink sink, void *arg)
 		sync_progress_site_run(&site,
 							   compose_drift(lfirst(cell), &scope),
 							   NULL,
+							   false,
 							   sink,
 							   arg);
 	sync_progress_close_site(&site);

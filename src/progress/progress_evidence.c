@@ -8,10 +8,14 @@
 #include "postgres.h"
 
 #include "lib/stringinfo.h"
+#include "port/pg_bitutils.h"
 #include "utils/builtins.h"
 
 #include "kit/kit_ident.h"
 #include "progress/progress.h"
+
+/* a few numbers in the text serve for all sizes, so that a kept plan is found */
+#define LIMIT_MIN 16
 
 static void append_one_step(StringInfo sql, SyncRule *rule, SyncScope *scope);
 static void append_two_steps(StringInfo sql,
@@ -71,14 +75,17 @@ sync_progress_append_key_counts(StringInfo sql,
 }
 
 /*
- * LIMIT the evidence to the number of touched keys, which are no fewer than the
- * groups.  It changes no result, but tells the planner what to expect.
+ * LIMIT the evidence to the number of touched keys, or some more: they are no
+ * fewer than the groups.  It changes no result, but tells the planner what to
+ * expect.
  */
 static void
 append_limit(StringInfo sql, SyncRule *rule, SyncScope *scope)
 {
 	if (scope->touched && !scope->null_keys)
-		appendStringInfo(sql, " LIMIT %d", scope->ntouched);
+		appendStringInfo(sql,
+						 " LIMIT %u",
+						 pg_nextpower2_32(Max(scope->ntouched, LIMIT_MIN)));
 }
 
 /*

@@ -12,8 +12,6 @@
 
 #include "catalog/pg_class.h"
 #include "lib/stringinfo.h"
-#include "nodes/value.h"
-#include "utils/builtins.h"
 
 #include "progress/progress.h"
 
@@ -135,14 +133,14 @@ list_relations(List *rules)
 static void
 look_up(SyncSite *site, List *relations)
 {
-	StringInfoData sql;
-	SyncRows *found;
 	List *names = NIL;
+	SyncRows *found;
 	ListCell *cell;
 
-	initStringInfo(&sql);
-	appendStringInfoString(
-		&sql,
+	foreach(cell, relations)
+		names = lappend(names, ((SyncRelation *) lfirst(cell))->given);
+	found = sync_progress_site_rows_of(
+		site,
 		"SELECT w.given,"
 		" CASE WHEN c.oid IS NOT NULL THEN pg_catalog.quote_ident(n.nspname)"
 		" || '.' || pg_catalog.quote_ident(c.relname) END,"
@@ -164,29 +162,15 @@ look_up(SyncSite *site, List *relations)
 		" (CASE WHEN pg_catalog.has_column_privilege(c.oid, a.attnum, 'SELECT') THEN 'r' ELSE '' END"
 		" || CASE WHEN pg_catalog.has_column_privilege(c.oid, a.attnum, 'INSERT') THEN 'a' ELSE '' END"
 		" || CASE WHEN pg_catalog.has_column_privilege(c.oid, a.attnum, 'UPDATE') THEN 'w' ELSE '' END)"
-		" FROM (VALUES ");
-	foreach(cell, relations)
-	{
-		SyncRelation *relation = lfirst(cell);
-
-		if (list_member(names, makeString(relation->given)))
-			continue;
-		names = lappend(names, makeString(relation->given));
-		appendStringInfo(&sql,
-						 "%s(%s)",
-						 list_length(names) > 1 ? ", " : "",
-						 quote_literal_cstr(relation->given));
-	}
-	appendStringInfoString(&sql,
-						   ") AS w (given)"
-						   " LEFT JOIN pg_catalog.pg_class c"
-						   " ON c.oid = pg_catalog.to_regclass(w.given)"
-						   " LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-						   " LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid"
-						   " AND a.attnum > 0 AND NOT a.attisdropped"
-						   " LEFT JOIN pg_catalog.pg_type t ON t.oid = a.atttypid"
-						   " ORDER BY w.given, a.attnum");
-	found = sync_progress_site_rows(site, sql.data);
+		" FROM (SELECT DISTINCT pg_catalog.unnest(%s) AS given) AS w"
+		" LEFT JOIN pg_catalog.pg_class c"
+		" ON c.oid = pg_catalog.to_regclass(w.given)"
+		" LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+		" LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid"
+		" AND a.attnum > 0 AND NOT a.attisdropped"
+		" LEFT JOIN pg_catalog.pg_type t ON t.oid = a.atttypid"
+		" ORDER BY w.given, a.attnum",
+		names);
 
 	foreach(cell, relations)
 	{

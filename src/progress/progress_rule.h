@@ -125,6 +125,9 @@ extern char *sync_progress_typed(SyncRule *rule,
 								 const char *expression);
 extern char *sync_progress_done_value(SyncRule *rule);
 
+/* in progress_site.c */
+extern char *sync_progress_text_array(List *texts);
+
 /* in progress_evidence.c */
 extern void sync_progress_append_evidence(StringInfo sql,
 										  SyncRule *rule,

@@ -25,6 +25,9 @@
 
 #include "progress/progress.h"
 
+/* so few touched keys are read by a plan that is kept */
+#define TOUCHED_FEW 128
+
 /* The columns of the composed statement's result */
 enum RunCell
 {
@@ -227,7 +230,7 @@ lock_progress(SyncSite *site, List *rules)
 		else
 			sql = psprintf("LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE",
 						   relation->qualified);
-		sync_progress_site_run(site, sql, NULL, NULL, NULL);
+		sync_progress_site_run(site, sql, NULL, true, NULL, NULL);
 	}
 }
 
@@ -271,9 +274,13 @@ apply_rule(SyncSite *site,
 	if (site->remote == NULL && request->competition == NULL)
 		outcome->tracked =
 			sync_progress_touched(rule, site->writes, request->full, &scope);
+	if (scope.touched)
+		sync_progress_set_texts(&scope.touched->params[list_length(rule->key)],
+								headed);
 	sync_progress_site_run(site,
 						   sync_progress_compose_run(rule, &scope, site->writes),
 						   scope.touched,
+						   scope.touched && scope.ntouched <= TOUCHED_FEW,
 						   take_row,
 						   outcome);
 	error_context_stack = frame.previous;

@@ -10,6 +10,9 @@
  */
 #include "postgres.h"
 
+#include "lib/stringinfo.h"
+#include "utils/builtins.h"
+
 #include "kit/kit_settings.h"
 #include "kit/kit_spi.h"
 #include "progress/progress.h"
@@ -48,12 +51,13 @@ sync_progress_close_site(SyncSite *site)
 
 /*
  * Run one statement with the caller's rights and hand each row to "sink".
- * Parameters work in this database only.
+ * Parameters work in this database only; with "again", the plan is kept.
  */
 void
 sync_progress_site_run(SyncSite *site,
 					   const char *sql,
 					   ParamListInfo params,
+					   bool again,
 					   SyncRowSink sink,
 					   void *arg)
 {
@@ -61,6 +65,8 @@ sync_progress_site_run(SyncSite *site,
 
 	if (site->remote)
 		sync_remote_run(site->remote, sql, sink, arg);
+	else if (again)
+		sync_kit_spi_run_kept(sql, params, !site->writes, sink, arg);
 	else
 		sync_kit_spi_run(sql, params, !site->writes, sink, arg);
 }
@@ -73,6 +79,69 @@ sync_progress_site_rows(SyncSite *site, const char *sql)
 {
 	SyncRows *rows = sync_kit_rows_create();
 
-	sync_progress_site_run(site, sql, NULL, sync_kit_rows_collect, rows);
+	sync_progress_site_run(site, sql, NULL, false, sync_kit_rows_collect, rows);
 	return rows;
+}
+
+/*
+ * The same for a statement on a list of names, which it reads as "%s", an
+ * expression of type text[].
+ */
+SyncRows *
+sync_progress_site_rows_of(SyncSite *site, const char *format, List *names)
+{
+	SyncRows *rows = sync_kit_rows_create();
+	ParamListInfo params = NULL;
+	char *array = "$1";
+
+	if (site->remote)
+		array = sync_progress_text_array(names);
+	else
+	{
+		params = makeParamList(1);
+		sync_progress_set_texts(&params->params[0], names);
+	}
+	sync_progress_site_run(site,
+						   psprintf(format, array),
+						   params,
+						   true,
+						   sync_kit_rows_collect,
+						   rows);
+	return rows;
+}
+
+/*
+ * A list of strings as an SQL expression of type text[].
+ */
+char *
+sync_progress_text_array(List *texts)
+{
+	StringInfoData array;
+	ListCell *cell;
+
+	initStringInfo(&array);
+	appendStringInfoString(&array, "ARRAY[");
+	foreach(cell, texts)
+		appendStringInfo(&array,
+						 "%s%s",
+						 foreach_current_index(cell) > 0 ? ", " : "",
+						 quote_literal_cstr(lfirst(cell)));
+	appendStringInfoString(&array, "]::text[]");
+	return array.data;
+}
+
+/*
+ * A list of strings as a parameter of type text[].
+ */
+void
+sync_progress_set_texts(ParamExternData *param, List *texts)
+{
+	int n = list_length(texts);
+	Datum *values = palloc(Max(n, 1) * sizeof(Datum));
+	bool *nulls = palloc0(Max(n, 1) * sizeof(bool));
+	ListCell *cell;
+
+	foreach(cell, texts)
+		values[foreach_current_index(cell)] = CStringGetTextDatum(lfirst(cell));
+	sync_kit_set_texts(param, n, values, nulls);
 }

@@ -402,12 +402,12 @@ read_notes(SyncRule *rule, bool take)
 
 /*
  * Make the statement's parameters of the notes, an array of text for each key
- * column.  Returns false where the notes do not tell which keys changed.
+ * column, and leave room for one more.  Returns false where the notes do not tell which keys changed.
  */
 static bool
 use_notes(SyncRows *notes, int nkeys, SyncScope *scope)
 {
-	ParamListInfo params = makeParamList(nkeys);
+	ParamListInfo params = makeParamList(nkeys + 1);
 
 	if (notes->nrows > TOUCHED_MAX)
 		return false;

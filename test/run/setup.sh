@@ -2,7 +2,8 @@
 #
 # setup.sh NEED...: see that what is needed is there, and install what is not.
 #
-# The needs are: server (build and test the extension), lint, coverage, chroot.
+# The needs are: server (build and test the extension), lint, coverage, chroot,
+# bench.
 # Each thing is looked for where it is used, not by the name of its package, so
 # that a server from another source does as well.  What is missing is installed
 # with apt-get, by root or through a sudo that asks no password; otherwise the one
@@ -59,6 +60,11 @@ want_lint() {
 
 want_coverage() {
 	want lcov command -v lcov
+}
+
+want_bench() {
+	want python3-psycopg2 /usr/bin/python3 -c 'import psycopg2'
+	want python3-sqlalchemy /usr/bin/python3 -c 'import sqlalchemy'
 }
 
 want_chroot() {
