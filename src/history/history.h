@@ -22,15 +22,21 @@ typedef struct SyncRun
 	int64 inserted;
 	int64 updated;
 	int64 unchanged;
+	int64 deleted;
+	int64 rejected;
+	int64 bytes;
 	const char *details; /* a JSON object, or NULL */
 } SyncRun;
 
 /* in history_record.c */
 extern void sync_history_start(SyncRun *run, const char *operation);
-extern void sync_history_succeeded(const SyncRun *run);
+extern int64 sync_history_succeeded(const SyncRun *run);
 extern char *sync_history_failed_row(const SyncRun *run,
 									 const ErrorData *error);
-extern void sync_history_insert(const char *row);
+extern int64 sync_history_insert(const char *row);
+
+/* in history_guard.c */
+extern void sync_history_guard(SyncRun *run, void (*work)(void *arg), void *arg);
 
 /* in history_writer.c */
 extern void sync_history_failed(const SyncRun *run, const ErrorData *error);

@@ -13,6 +13,9 @@ CREATE TABLE sync_history (
 	inserted bigint NOT NULL DEFAULT 0,
 	updated bigint NOT NULL DEFAULT 0,
 	unchanged bigint NOT NULL DEFAULT 0,
+	deleted bigint NOT NULL DEFAULT 0,
+	rejected bigint NOT NULL DEFAULT 0,
+	bytes bigint NOT NULL DEFAULT 0,
 	details jsonb,
 	error_sqlstate text,
 	error_message text,
@@ -30,17 +33,20 @@ SELECT pg_catalog.pg_extension_config_dump('sync_history_history_id_seq', '');
 COMMENT ON TABLE sync_history IS
 'One row for each executed run, also for one that failed and was rolled back. Dry runs leave none.';
 COMMENT ON COLUMN sync_history.history_id IS 'Identity of the run.';
-COMMENT ON COLUMN sync_history.operation IS 'What kind of run it was: progress.';
-COMMENT ON COLUMN sync_history.subject IS 'What the run was for, as the competition it was restricted to; NULL where it was for everything.';
+COMMENT ON COLUMN sync_history.operation IS 'What kind of run it was: progress, stream or upsert.';
+COMMENT ON COLUMN sync_history.subject IS 'What the run was for: the competition it was restricted to, the stream, the table; NULL where it was for everything.';
 COMMENT ON COLUMN sync_history.environment IS 'Where it ran: sync_ext.environment for this database, else the name of the foreign server.';
 COMMENT ON COLUMN sync_history.run_by IS 'The role whose rights the run had.';
 COMMENT ON COLUMN sync_history.status IS 'success or failed.';
 COMMENT ON COLUMN sync_history.started_at IS 'When the run began.';
 COMMENT ON COLUMN sync_history.duration IS 'How long it took, up to the writing of this row.';
-COMMENT ON COLUMN sync_history.rows_read IS 'Rows of evidence that were read, summed over the rules.';
+COMMENT ON COLUMN sync_history.rows_read IS 'Rows that were read: of evidence, summed over the rules, or of the source.';
 COMMENT ON COLUMN sync_history.inserted IS 'Rows that were added.';
 COMMENT ON COLUMN sync_history.updated IS 'Rows that were changed.';
-COMMENT ON COLUMN sync_history.unchanged IS 'Keys whose row was right already.';
+COMMENT ON COLUMN sync_history.unchanged IS 'Keys, or rows, that were right already.';
+COMMENT ON COLUMN sync_history.deleted IS 'Rows that were deleted, or marked as deleted.';
+COMMENT ON COLUMN sync_history.rejected IS 'Rows that were put aside, in sync_rejects.';
+COMMENT ON COLUMN sync_history.bytes IS 'Bytes that came from another server.';
 COMMENT ON COLUMN sync_history.details IS 'The counts of each step of the run, by its name.';
 COMMENT ON COLUMN sync_history.error_sqlstate IS 'SQLSTATE of the error of a failed run.';
 COMMENT ON COLUMN sync_history.error_message IS 'Message of that error.';

@@ -19,6 +19,7 @@
 #include "history/history.h"
 #include "kit/kit_spi.h"
 
+static void take_identity(void *history_id, int ncells, char **cells);
 static void append_text(StringInfo json, const char *name, const char *value);
 static char *compose_row(const SyncRun *run,
 						 const char *status,
@@ -38,48 +39,75 @@ sync_history_start(SyncRun *run, const char *operation)
 }
 
 /*
- * Write the row of a run that succeeded; it commits with the run.
+ * Write the row of a run that succeeded; it commits with the run.  Returns the
+ * identity of the row.
  */
-void
+int64
 sync_history_succeeded(const SyncRun *run)
 {
-	sync_history_insert(compose_row(run, "success", NULL));
+	return sync_history_insert(compose_row(run, "success", NULL));
 }
 
 /*
- * The row of a failed run, as JSON in the current memory context.  Reads no
- * catalog, so that it can be called while an error is being handled.
+ * The row of a failed run, in which nothing counts, as JSON in the current
+ * memory context.  Reads no catalog, so that it can be called while an error is being handled.
  */
 char *
 sync_history_failed_row(const SyncRun *run, const ErrorData *error)
 {
-	return compose_row(run, "failed", error);
+	SyncRun undone = *run;
+
+	undone.rows_read = 0;
+	undone.inserted = 0;
+	undone.updated = 0;
+	undone.unchanged = 0;
+	undone.deleted = 0;
+	undone.rejected = 0;
+	undone.bytes = 0;
+	undone.details = NULL;
+	return compose_row(&undone, "failed", error);
 }
 
 /*
- * Insert a row given as JSON, in the current transaction.
+ * Insert a row given as JSON, in the current transaction.  Returns its
+ * identity.
  */
-void
+int64
 sync_history_insert(const char *row)
 {
+	int64 history_id = 0;
+
 	sync_kit_spi_run_own(
 		"INSERT INTO @extschema@.sync_history (operation, subject, environment,"
 		" run_by, status, started_at, duration, rows_read, inserted, updated,"
-		" unchanged, details, error_sqlstate, error_message, error_detail,"
-		" error_hint, error_context) "
+		" unchanged, deleted, rejected, bytes, details, error_sqlstate,"
+		" error_message, error_detail, error_hint, error_context) "
 		"SELECT r.operation, r.subject, r.environment, r.run_by, r.status,"
 		" r.started_at, clock_timestamp() - r.started_at, r.rows_read,"
-		" r.inserted, r.updated, r.unchanged, r.details, r.error_sqlstate,"
+		" r.inserted, r.updated, r.unchanged, r.deleted, r.rejected, r.bytes,"
+		" r.details, r.error_sqlstate,"
 		" r.error_message, r.error_detail, r.error_hint, r.error_context "
 		"FROM jsonb_to_record($1::jsonb) AS r (operation text, subject text,"
 		" environment text, run_by text, status text, started_at timestamptz,"
 		" rows_read bigint, inserted bigint, updated bigint, unchanged bigint,"
+		" deleted bigint, rejected bigint, bytes bigint,"
 		" details jsonb, error_sqlstate text, error_message text,"
-		" error_detail text, error_hint text, error_context text)",
+		" error_detail text, error_hint text, error_context text) "
+		"RETURNING history_id",
 		sync_kit_text_params(1, &row),
 		false,
-		NULL,
-		NULL);
+		take_identity,
+		&history_id);
+	return history_id;
+}
+
+/*
+ * Take the one cell of RETURNING history_id; a SyncRowSink.
+ */
+static void
+take_identity(void *history_id, int ncells, char **cells)
+{
+	*(int64 *) history_id = strtoi64(cells[0], NULL, 10);
 }
 
 /*
@@ -95,11 +123,17 @@ compose_row(const SyncRun *run, const char *status, const ErrorData *error)
 					 "{\"rows_read\": " INT64_FORMAT
 					 ", \"inserted\": " INT64_FORMAT
 					 ", \"updated\": " INT64_FORMAT
-					 ", \"unchanged\": " INT64_FORMAT,
+					 ", \"unchanged\": " INT64_FORMAT
+					 ", \"deleted\": " INT64_FORMAT
+					 ", \"rejected\": " INT64_FORMAT
+					 ", \"bytes\": " INT64_FORMAT,
 					 run->rows_read,
 					 run->inserted,
 					 run->updated,
-					 run->unchanged);
+					 run->unchanged,
+					 run->deleted,
+					 run->rejected,
+					 run->bytes);
 	append_text(&json, "operation", run->operation);
 	append_text(&json, "subject", run->subject);
 	append_text(&json, "environment", run->environment);

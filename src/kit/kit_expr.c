@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * kit_expr.c
- *	  SQL expressions that users write into definitions.
+ *	  SQL expressions and queries that users write into definitions.
  *
  * They are read with the server's own grammar, so that a text which would
  * end the statement that it is put into is refused when it is stored.
@@ -73,6 +73,39 @@ sync_kit_parse_expression(const char *text, const char *what)
 			errcode(ERRCODE_SYNTAX_ERROR),
 			errmsg("%s is not a single SQL expression", what),
 			errdetail("It reads: %s", text));
+}
+
+/*
+ * Raise unless "text" is one SELECT, VALUES or TABLE statement, which can be
+ * put between parentheses.  "what" names it in errors.
+ */
+void
+sync_kit_check_query(const char *text, const char *what)
+{
+	ExpressionContext where = {text, what};
+	ErrorContextCallback frame = {
+		.previous = error_context_stack,
+		.callback = report_expression,
+		.arg = &where,
+	};
+	StringInfoData statement;
+	List *trees;
+
+	/* parentheses let no second statement follow */
+	initStringInfo(&statement);
+	appendStringInfo(&statement, "SELECT FROM (\n%s\n) AS source", text);
+
+	error_context_stack = &frame;
+	trees = raw_parser(text, RAW_PARSE_DEFAULT);
+	if (list_length(trees) != 1 ||
+		!IsA(linitial_node(RawStmt, trees)->stmt, SelectStmt) ||
+		((SelectStmt *) linitial_node(RawStmt, trees)->stmt)->intoClause)
+		ereport(ERROR,
+				errcode(ERRCODE_SYNTAX_ERROR),
+				errmsg("%s is not a single query", what),
+				errhint("Give one SELECT, VALUES or TABLE statement."));
+	(void) raw_parser(statement.data, RAW_PARSE_DEFAULT);
+	error_context_stack = frame.previous;
 }
 
 /*

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * kit_expr.h
- *	  SQL expressions that users write into definitions.
+ *	  SQL expressions and queries that users write into definitions.
  *
  *-------------------------------------------------------------------------
  */
@@ -10,6 +10,7 @@
 
 #include "nodes/nodes.h"
 
+extern void sync_kit_check_query(const char *text, const char *what);
 extern Node *sync_kit_parse_expression(const char *text, const char *what);
 extern char *sync_kit_counted_column(Node *expression);
 extern const char *sync_kit_simple_aggregate(Node *expression);

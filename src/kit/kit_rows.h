@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * kit_rows.h
- *	  Rows of text, the one form in which query results travel upward,
- *	  wherever the query ran.
+ *	  The two forms in which rows travel: as text, where few are looked at,
+ *	  and as Datums, where many pass by.
  *
  *-------------------------------------------------------------------------
  */
@@ -23,6 +23,35 @@ typedef struct SyncRows
 	int capacity;
 	char ***rows;
 } SyncRows;
+
+/* A row as Datums; who hands it out says how long it is valid */
+typedef struct SyncRow
+{
+	Datum *values;
+	bool *nulls;
+	int64 number; /* in its source, from 1 */
+} SyncRow;
+
+/* Gives the next row, or NULL after the last one */
+typedef SyncRow *(*SyncRowNext)(void *arg);
+
+/*
+ * Takes a row that cannot be used, and why; "error" has at least an SQLSTATE
+ * and a message.  A sink may raise.
+ */
+typedef void (*SyncRejectSink)(void *arg, SyncRow *row, ErrorData *error);
+
+/*
+ * Rows in memory, or in a temporary file where they are many, that a statement
+ * may name as a relation.
+ */
+typedef struct SyncNamedRows
+{
+	const char *name;
+	struct TupleDescData *desc;
+	struct Tuplestorestate *rows;
+	int64 count;
+} SyncNamedRows;
 
 extern SyncRows *sync_kit_rows_create(void);
 extern void sync_kit_rows_collect(void *rows, int ncells, char **cells);

@@ -23,6 +23,7 @@
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/plancache.h"
 
 #include "kit/kit_ident.h"
 #include "kit/kit_spi.h"
@@ -60,6 +61,7 @@ static uint64 run(const char *sql,
 				  SyncRowSink sink,
 				  void *arg);
 static SPIPlanPtr kept_plan(const char *sql, ParamListInfo params);
+static void register_rows(SyncNamedRows *rows);
 static void receiver_startup(DestReceiver *self, int operation, TupleDesc desc);
 static bool receiver_take(TupleTableSlot *slot, DestReceiver *self);
 static void receiver_shutdown(DestReceiver *self);
@@ -218,6 +220,101 @@ sync_kit_spi_rows_own(const char *sql, ParamListInfo params)
 }
 
 /*
+ * Run one statement with the caller's rights that may name "rows" as a
+ * relation.  It sees what is committed when it starts.  Returns how many rows
+ * it touched.
+ */
+uint64
+sync_kit_spi_run_with(const char *sql, ParamListInfo params, SyncNamedRows *rows)
+{
+	SPIExecuteOptions options = {.params = params};
+	uint64 processed;
+	int rc;
+
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	register_rows(rows);
+	rc = SPI_execute_extended(sql, &options);
+	if (rc < 0)
+		elog(ERROR, "SPI_execute_extended: %s", SPI_result_code_string(rc));
+	processed = SPI_processed;
+	if (SPI_finish() != SPI_OK_FINISH)
+		elog(ERROR, "SPI_finish failed");
+	return processed;
+}
+
+/*
+ * Open a cursor over a query, with the caller's rights and the active
+ * snapshot.  "rows" (NULL: none) may be named in it, and like the current
+ * memory context has to live as long as the cursor.
+ *
+ * It is planned for all rows to be read in an order.  The planner takes it that
+ * rows fetched at random by an index cost next to nothing once the table is
+ * in cache; with a million of them, sorting is twice as fast.
+ */
+Portal
+sync_kit_spi_open(const char *sql, SyncNamedRows *rows)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	SPIParseOpenOptions options = {.read_only = true};
+	Portal portal;
+	int settings;
+
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	if (rows)
+	{
+		/* the cursor keeps a pointer to what SPI allocates here */
+		MemoryContext spi = MemoryContextSwitchTo(caller);
+
+		register_rows(rows);
+		MemoryContextSwitchTo(spi);
+	}
+	settings = NewGUCNestLevel();
+	(void) set_config_option("effective_cache_size",
+							 SYNC_KIT_CACHE_SIZE,
+							 PGC_USERSET,
+							 PGC_S_SESSION,
+							 GUC_ACTION_SAVE,
+							 true,
+							 0,
+							 false);
+	portal = SPI_cursor_parse_open(NULL, sql, &options);
+	AtEOXact_GUC(true, settings);
+	if (portal == NULL)
+		elog(ERROR,
+			 "SPI_cursor_parse_open: %s",
+			 SPI_result_code_string(SPI_result));
+	if (SPI_finish() != SPI_OK_FINISH)
+		elog(ERROR, "SPI_finish failed");
+	return portal;
+}
+
+/*
+ * The columns that a query returns, in the current memory context.
+ */
+TupleDesc
+sync_kit_spi_describe(const char *sql)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	SPIPlanPtr plan;
+	TupleDesc desc;
+
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	plan = SPI_prepare(sql, 0, NULL);
+	if (plan == NULL)
+		elog(ERROR, "SPI_prepare: %s", SPI_result_code_string(SPI_result));
+	desc = linitial_node(CachedPlanSource, SPI_plan_get_plan_sources(plan))
+			   ->resultDesc;
+	MemoryContextSwitchTo(caller);
+	desc = CreateTupleDescCopy(desc);
+	if (SPI_finish() != SPI_OK_FINISH)
+		elog(ERROR, "SPI_finish failed");
+	return desc;
+}
+
+/*
  * Make a parameter list of texts in the current memory context; a NULL value
  * is an SQL NULL.
  */
@@ -292,6 +389,27 @@ sync_kit_owner_leave(SyncOwnerScope *scope)
 {
 	AtEOXact_GUC(false, scope->guc_nest);
 	SetUserIdAndSecContext(scope->userid, scope->security);
+}
+
+/*
+ * Let the statements of this SPI connection name "rows" as a relation.
+ */
+static void
+register_rows(SyncNamedRows *rows)
+{
+	EphemeralNamedRelation relation =
+		palloc0(sizeof(EphemeralNamedRelationData));
+	int rc;
+
+	relation->md.name = pstrdup(rows->name);
+	relation->md.reliddesc = InvalidOid;
+	relation->md.tupdesc = rows->desc;
+	relation->md.enrtype = ENR_NAMED_TUPLESTORE;
+	relation->md.enrtuples = rows->count;
+	relation->reldata = rows->rows;
+	rc = SPI_register_relation(relation);
+	if (rc != SPI_OK_REL_REGISTER)
+		elog(ERROR, "SPI_register_relation: %s", SPI_result_code_string(rc));
 }
 
 /*

@@ -12,6 +12,15 @@
 
 #include "kit/kit_rows.h"
 
+struct PortalData;
+struct TupleDescData;
+
+/*
+ * effective_cache_size for queries of which all rows are read in an order; see
+ * sync_kit_spi_open
+ */
+#define SYNC_KIT_CACHE_SIZE "1MB"
+
 /* Saved identity, to be given back to sync_kit_owner_leave */
 typedef struct SyncOwnerScope
 {
@@ -36,6 +45,12 @@ extern uint64 sync_kit_spi_run_own(const char *sql,
 								   SyncRowSink sink,
 								   void *arg);
 extern SyncRows *sync_kit_spi_rows_own(const char *sql, ParamListInfo params);
+extern uint64 sync_kit_spi_run_with(const char *sql,
+									ParamListInfo params,
+									SyncNamedRows *rows);
+extern struct PortalData *sync_kit_spi_open(const char *sql,
+											SyncNamedRows *rows);
+extern struct TupleDescData *sync_kit_spi_describe(const char *sql);
 extern ParamListInfo sync_kit_text_params(int nparams, const char **values);
 extern void sync_kit_set_texts(ParamExternData *param,
 							   int n,

@@ -17,7 +17,6 @@
 #include "catalog/pg_class.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
-#include "storage/ipc.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
 #include "utils/memutils.h"
@@ -39,16 +38,19 @@ enum RunCell
 	RUN_5,
 };
 
-/* the run that writes, for record_exit; set by sync_progress_run */
-static SyncRun *writing_run = NULL;
+/* A run, and where its report goes */
+typedef struct ReportedRun
+{
+	SyncProgressRequest *request;
+	SyncRun *run;
+	SyncLineSink sink;
+	void *sink_arg;
+} ReportedRun;
 
-static void watch_exit(void);
+static void perform_writing(void *reported);
 static void check_may_write(void);
 static SyncRun *start_run(SyncProgressRequest *request);
-static void perform(SyncProgressRequest *request,
-					SyncRun *run,
-					SyncLineSink sink,
-					void *arg);
+static void perform(ReportedRun *reported);
 static void lock_progress(SyncSite *site, List *rules);
 static int compare_names(const ListCell *a, const ListCell *b);
 static SyncOutcome *apply_rule(SyncSite *site,
@@ -62,7 +64,6 @@ static List *list_headed(SyncProgressRequest *request,
 static void check_evidence(SyncProgressRequest *request, List *outcomes);
 static void sum_up(SyncRun *run, List *outcomes);
 static void record_failure(void *run, const ErrorData *error);
-static void record_exit(int code, Datum arg);
 static void name_rule(void *rule);
 
 /*
@@ -73,51 +74,27 @@ static void name_rule(void *rule);
 void
 sync_progress_run(SyncProgressRequest *request, SyncLineSink sink, void *arg)
 {
-	MemoryContext caller = CurrentMemoryContext;
-	SyncRun *run = start_run(request);
-	SyncRun *outer;
+	ReportedRun reported = {
+		.request = request,
+		.run = start_run(request),
+		.sink = sink,
+		.sink_arg = arg,
+	};
 
 	if (request->dry_run)
-	{
-		perform(request, run, sink, arg);
-		return;
-	}
-
-	outer = writing_run;
-	watch_exit();
-	PG_TRY();
-	{
-		writing_run = run;
-		check_may_write();
-		perform(request, run, sink, arg);
-		writing_run = outer;
-	}
-	PG_CATCH();
-	{
-		ErrorData *error;
-
-		writing_run = outer;
-		MemoryContextSwitchTo(caller);
-		error = CopyErrorData();
-		FlushErrorState();
-		record_failure(run, error);
-		ReThrowError(error);
-	}
-	PG_END_TRY();
+		perform(&reported);
+	else
+		sync_history_guard(reported.run, perform_writing, &reported);
 }
 
 /*
- * The FATAL error of a session that is told to end passes PG_CATCH by: have
- * record_exit called then.
+ * The run that writes.
  */
 static void
-watch_exit(void)
+perform_writing(void *reported)
 {
-	static bool watching = false;
-
-	if (!watching)
-		before_shmem_exit(record_exit, (Datum) 0);
-	watching = true;
+	check_may_write();
+	perform(reported);
 }
 
 /*
@@ -157,8 +134,9 @@ start_run(SyncProgressRequest *request)
  * The run itself.
  */
 static void
-perform(SyncProgressRequest *request, SyncRun *run, SyncLineSink sink, void *arg)
+perform(ReportedRun *reported)
 {
+	SyncProgressRequest *request = reported->request;
 	bool writes = !request->dry_run;
 	List *outcomes = NIL;
 	List *rules;
@@ -189,18 +167,24 @@ perform(SyncProgressRequest *request, SyncRun *run, SyncLineSink sink, void *arg
 							   request,
 							   list_headed(request, lfirst(cell), outcomes)));
 	check_evidence(request, outcomes);
-	sync_progress_report(request, &site, outcomes, sink, arg);
+	sync_progress_report(request,
+						 &site,
+						 outcomes,
+						 reported->sink,
+						 reported->sink_arg);
 
 	if (!writes)
 	{
 		sync_progress_close_site(&site);
 		return;
 	}
-	sum_up(run, outcomes);
-	sync_history_succeeded(run);
+	sum_up(reported->run, outcomes);
+	(void) sync_history_succeeded(reported->run);
 	PopActiveSnapshot();
 	if (site.remote)
-		sync_remote_commit_with_transaction(site.remote, record_failure, run);
+		sync_remote_commit_with_transaction(site.remote,
+											record_failure,
+											reported->run);
 }
 
 /*
@@ -416,37 +400,13 @@ sum_up(SyncRun *run, List *outcomes)
 }
 
 /*
- * Write the history row of a run that failed, in which nothing counts.  A
- * SyncRemoteFailure, for the commit on another server.
+ * Write the history row of a run whose remote commit failed; the local row
+ * that said success goes with the local transaction.  A SyncRemoteFailure.
  */
 static void
-record_failure(void *arg, const ErrorData *error)
+record_failure(void *run, const ErrorData *error)
 {
-	SyncRun undone = *(SyncRun *) arg;
-
-	undone.rows_read = 0;
-	undone.inserted = 0;
-	undone.updated = 0;
-	undone.unchanged = 0;
-	undone.details = NULL;
-	sync_history_failed(&undone, error);
-}
-
-/*
- * Write the history row of a run whose session was told to end.
- */
-static void
-record_exit(int code, Datum arg)
-{
-	ErrorData error = {
-		.sqlerrcode = ClientConnectionLost ? ERRCODE_CONNECTION_FAILURE
-										   : ERRCODE_ADMIN_SHUTDOWN,
-		.message = "the session was ended during the run",
-	};
-
-	if (writing_run)
-		record_failure(writing_run, &error);
-	writing_run = NULL;
+	sync_history_failed(run, error);
 }
 
 /*

@@ -15,6 +15,7 @@
 #include "utils/rel.h"
 #include "utils/tuplestore.h"
 
+#include "kit/kit_arguments.h"
 #include "progress/progress.h"
 
 PG_FUNCTION_INFO_V1(sync_sql_progress);
@@ -33,7 +34,6 @@ typedef struct ResultSet
 	MemoryContext row;	  /* reset after each row */
 } ResultSet;
 
-static const char *text_argument(FunctionCallInfo fcinfo, int i);
 static void start_result(ResultSet *result,
 						 FunctionCallInfo fcinfo,
 						 bits32 flags);
@@ -51,9 +51,9 @@ sync_sql_progress(PG_FUNCTION_ARGS)
 {
 	SyncProgressRequest request = {
 		.dry_run = PG_ARGISNULL(0) || PG_GETARG_BOOL(0),
-		.competition = text_argument(fcinfo, 1),
-		.environment = text_argument(fcinfo, 2),
-		.rule = text_argument(fcinfo, 3),
+		.competition = sync_kit_text_argument(fcinfo, 1),
+		.environment = sync_kit_text_argument(fcinfo, 2),
+		.rule = sync_kit_text_argument(fcinfo, 3),
 		.full = !PG_ARGISNULL(4) && PG_GETARG_BOOL(4),
 		.max_details = PG_ARGISNULL(5) ? PG_INT32_MAX : PG_GETARG_INT32(5),
 	};
@@ -79,9 +79,9 @@ sync_sql_progress_drift(PG_FUNCTION_ARGS)
 {
 	SyncProgressRequest request = {
 		.dry_run = true,
-		.competition = text_argument(fcinfo, 0),
-		.rule = text_argument(fcinfo, 1),
-		.environment = text_argument(fcinfo, 2),
+		.competition = sync_kit_text_argument(fcinfo, 0),
+		.rule = sync_kit_text_argument(fcinfo, 1),
+		.environment = sync_kit_text_argument(fcinfo, 2),
 	};
 	ResultSet result;
 
@@ -99,7 +99,7 @@ sync_sql_progress_analyze(PG_FUNCTION_ARGS)
 	ResultSet result;
 
 	start_result(&result, fcinfo, MAT_SRF_USE_EXPECTED_DESC);
-	sync_progress_analyze(text_argument(fcinfo, 0), put_line, &result);
+	sync_progress_analyze(sync_kit_text_argument(fcinfo, 0), put_line, &result);
 	return (Datum) 0;
 }
 
@@ -109,7 +109,7 @@ sync_sql_progress_analyze(PG_FUNCTION_ARGS)
 Datum
 sync_sql_track_progress(PG_FUNCTION_ARGS)
 {
-	sync_progress_track(text_argument(fcinfo, 0));
+	sync_progress_track(sync_kit_text_argument(fcinfo, 0));
 	PG_RETURN_VOID();
 }
 
@@ -119,7 +119,7 @@ sync_sql_track_progress(PG_FUNCTION_ARGS)
 Datum
 sync_sql_untrack_progress(PG_FUNCTION_ARGS)
 {
-	sync_progress_untrack(text_argument(fcinfo, 0));
+	sync_progress_untrack(sync_kit_text_argument(fcinfo, 0));
 	PG_RETURN_VOID();
 }
 
@@ -167,15 +167,6 @@ sync_sql_progress_rules_check(PG_FUNCTION_ARGS)
 					   trigger->tg_trigger->tgname,
 					   RelationGetRelationName(trigger->tg_relation)));
 	return PointerGetDatum(sync_progress_check_rule(trigger));
-}
-
-/*
- * An argument of type text as a string, NULL where it is NULL.
- */
-static const char *
-text_argument(FunctionCallInfo fcinfo, int i)
-{
-	return PG_ARGISNULL(i) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(i));
 }
 
 /*

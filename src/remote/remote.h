@@ -9,13 +9,23 @@
 #define REMOTE_H
 
 #include "lib/ilist.h"
+#include "nodes/pg_list.h"
 
 #include "kit/kit_rows.h"
 
 struct pg_conn;
+struct pg_result;
 
 /* Told of the error when the remote commit fails; must not raise */
 typedef void (*SyncRemoteFailure)(void *arg, const ErrorData *error);
+
+/* How far a COPY stream is */
+typedef enum SyncCopyState
+{
+	SYNC_COPY_SENT, /* asked for, not waited for */
+	SYNC_COPY_RUNNING,
+	SYNC_COPY_ENDED,
+} SyncCopyState;
 
 /* A connection with one open transaction; owned by remote_xact.c */
 typedef struct SyncRemote
@@ -27,7 +37,21 @@ typedef struct SyncRemote
 	bool commit;	/* commits together with that transaction */
 	SyncRemoteFailure on_failure;
 	void *failure_arg;
+
+	/* the COPY stream under way; in remote_copy.c only */
+	SyncCopyState copy;
+	char *message; /* of libpq; NULL: to be fetched */
+	int message_length;
+	int message_used;
+	int64 received; /* bytes */
 } SyncRemote;
+
+/* A column that a query on the server returns */
+typedef struct SyncRemoteColumn
+{
+	char *name;
+	Oid type; /* as that server numbers it */
+} SyncRemoteColumn;
 
 /* in remote_xact.c */
 extern void sync_remote_init(void);
@@ -46,5 +70,20 @@ extern void sync_remote_run(SyncRemote *remote,
 							const char *sql,
 							SyncRowSink sink,
 							void *arg);
+extern void sync_remote_flush(SyncRemote *remote);
+extern struct pg_result *sync_remote_next_result(SyncRemote *remote);
+extern void sync_remote_wait(SyncRemote *remote, int events);
+extern void sync_remote_report_failure(SyncRemote *remote,
+									   struct pg_result *result);
+extern void sync_remote_report_lost(SyncRemote *remote);
+
+/* in remote_copy.c */
+extern List *sync_remote_describe(SyncRemote *remote, const char *query);
+extern bool sync_remote_same_encoding(SyncRemote *remote);
+extern void sync_remote_copy_start(SyncRemote *remote, const char *sql);
+extern int sync_remote_copy_read(SyncRemote *remote,
+								 char *buffer,
+								 int least,
+								 int most);
 
 #endif /* REMOTE_H */

@@ -109,6 +109,8 @@ sync_remote_connect(SyncRemote *remote)
 				errdetail("Connecting to server \"%s\".", remote->server));
 	}
 	wait_connected(remote, options.timeout_s);
+	if (PQsetnonblocking(remote->conn, 1) != 0)
+		report_not_connected(remote, PQerrorMessage(remote->conn));
 	PQsetNoticeReceiver(remote->conn, ignore_notice, NULL);
 
 	if (options.needs_password && !PQconnectionUsedPassword(remote->conn))
@@ -150,6 +152,8 @@ sync_remote_disconnect(SyncRemote *remote)
 				 error);
 		PQfreeCancel(cancel);
 	}
+	PQfreemem(remote->message);
+	remote->message = NULL;
 	PQfinish(remote->conn);
 	remote->conn = NULL;
 	ReleaseExternalFD();

@@ -21,15 +21,11 @@
 #include "kit/kit_compat.h"
 #include "remote/remote.h"
 
-static void wait_for_socket(SyncRemote *remote, int events);
 static void send_query(SyncRemote *remote, const char *sql);
-static PGresult *next_result(SyncRemote *remote);
 static void deliver_row(PGresult *result,
 						MemoryContext row,
 						SyncRowSink sink,
 						void *arg);
-static void report_failure(SyncRemote *remote, PGresult *result);
-static void report_lost(SyncRemote *remote);
 
 /*
  * Run one statement and hand each row to "sink" (NULL: rows are thrown away).
@@ -45,7 +41,7 @@ sync_remote_run(SyncRemote *remote, const char *sql, SyncRowSink sink, void *arg
 	PGresult *result;
 
 	send_query(remote, sql);
-	while ((result = next_result(remote)) != NULL)
+	while ((result = sync_remote_next_result(remote)) != NULL)
 	{
 		switch (PQresultStatus(result))
 		{
@@ -57,44 +53,52 @@ sync_remote_run(SyncRemote *remote, const char *sql, SyncRowSink sink, void *arg
 				PQclear(result);
 				break;
 			default:
-				report_failure(remote, result);
+				sync_remote_report_failure(remote, result);
 		}
 	}
 	MemoryContextDelete(row);
 }
 
 /*
- * Send a statement, waiting for the socket where it does not take it at once.
+ * Send a statement whose rows are to come one by one.
  */
 static void
 send_query(SyncRemote *remote, const char *sql)
 {
-	int unsent;
-
-	if (PQsetnonblocking(remote->conn, 1) != 0 ||
-		!PQsendQuery(remote->conn, sql) || !PQsetSingleRowMode(remote->conn))
-		report_lost(remote);
-	while ((unsent = PQflush(remote->conn)) > 0)
-	{
-		wait_for_socket(remote, WL_SOCKET_READABLE | WL_SOCKET_WRITEABLE);
-		if (!PQconsumeInput(remote->conn))
-			report_lost(remote);
-	}
-	if (unsent < 0)
-		report_lost(remote);
+	if (!PQsendQuery(remote->conn, sql) || !PQsetSingleRowMode(remote->conn))
+		sync_remote_report_lost(remote);
+	sync_remote_flush(remote);
 }
 
 /*
- * The next result, NULL after the last.
+ * Wait until the socket has taken all that was sent.
  */
-static PGresult *
-next_result(SyncRemote *remote)
+void
+sync_remote_flush(SyncRemote *remote)
+{
+	int unsent;
+
+	while ((unsent = PQflush(remote->conn)) > 0)
+	{
+		sync_remote_wait(remote, WL_SOCKET_READABLE | WL_SOCKET_WRITEABLE);
+		if (!PQconsumeInput(remote->conn))
+			sync_remote_report_lost(remote);
+	}
+	if (unsent < 0)
+		sync_remote_report_lost(remote);
+}
+
+/*
+ * The next result of what was sent, NULL after the last.
+ */
+PGresult *
+sync_remote_next_result(SyncRemote *remote)
 {
 	while (PQisBusy(remote->conn))
 	{
-		wait_for_socket(remote, WL_SOCKET_READABLE);
+		sync_remote_wait(remote, WL_SOCKET_READABLE);
 		if (!PQconsumeInput(remote->conn))
-			report_lost(remote);
+			sync_remote_report_lost(remote);
 	}
 	return PQgetResult(remote->conn);
 }
@@ -102,8 +106,8 @@ next_result(SyncRemote *remote)
 /*
  * Wait for the socket, honouring interrupts.
  */
-static void
-wait_for_socket(SyncRemote *remote, int events)
+void
+sync_remote_wait(SyncRemote *remote, int events)
 {
 	static uint32 wait_event = 0;
 	int rc;
@@ -146,10 +150,10 @@ deliver_row(PGresult *result, MemoryContext row, SyncRowSink sink, void *arg)
 }
 
 /*
- * Raise the error that the server sent.
+ * Raise the error that the server sent; "result" may be NULL.
  */
-static void
-report_failure(SyncRemote *remote, PGresult *result)
+void
+sync_remote_report_failure(SyncRemote *remote, PGresult *result)
 {
 	const char *fields[] = {
 		PQresultErrorField(result, PG_DIAG_SQLSTATE),
@@ -163,7 +167,7 @@ report_failure(SyncRemote *remote, PGresult *result)
 	if (fields[0] == NULL || fields[1] == NULL)
 	{
 		PQclear(result);
-		report_lost(remote);
+		sync_remote_report_lost(remote);
 	}
 	for (int i = 0; i < lengthof(fields); i++)
 		fields[i] = fields[i] ? pstrdup(fields[i]) : NULL;
@@ -186,8 +190,8 @@ report_failure(SyncRemote *remote, PGresult *result)
 /*
  * Raise that the connection is no more.
  */
-static void
-report_lost(SyncRemote *remote)
+void
+sync_remote_report_lost(SyncRemote *remote)
 {
 	char *reason = pchomp(PQerrorMessage(remote->conn));
 

@@ -77,10 +77,13 @@ sync_remote_begin(const char *server, bool read_only)
 	if (!read_only)
 		refuse_standby(remote);
 	watch_client(remote);
+	/* texts that do not depend on who reads them, and lose nothing */
 	sync_remote_run(remote,
 					psprintf("BEGIN ISOLATION LEVEL %s;"
 							 " SET LOCAL lock_timeout = %d;"
-							 " SET LOCAL datestyle = ISO",
+							 " SET LOCAL datestyle = ISO;"
+							 " SET LOCAL intervalstyle = postgres;"
+							 " SET LOCAL extra_float_digits = 3",
 							 read_only ? "REPEATABLE READ, READ ONLY"
 									   : "READ COMMITTED, READ WRITE",
 							 LockTimeout),

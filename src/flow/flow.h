@@ -1,0 +1,97 @@
+/*-------------------------------------------------------------------------
+ *
+ * flow.h
+ *	  Streams: where a source, a target and the steps between them meet.
+ *
+ * A definition is a row of sync_streams (flow_stream.c), checked when it is
+ * made (flow_create.c).  A run (flow_run.c) opens the target and the source
+ * (flow_open.c), matches their columns (flow_match.c), and has the rows of the
+ * one merged into the other.  Rows that cannot be used are put aside (flow_reject.c).  A diff shows
+ * what a run would do (flow_diff.c).
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef FLOW_H
+#define FLOW_H
+
+#include "history/history.h"
+#include "merge/merge.h"
+#include "stage/stage.h"
+
+/* A flow of rows from a source to a target */
+typedef struct SyncStream
+{
+	const char *name;	/* NULL: not declared */
+	const char *label;	/* for messages: stream "name" */
+	const char *target; /* as in SQL */
+	List *key;			/* names of columns */
+	const char *query;
+	const char *server; /* NULL: this database */
+	SyncMode mode;
+	const char *synced_at;
+	bool synced_at_all;
+	const char *deleted_at;
+	SyncDuplicates duplicates;
+	List *order_by;
+	double max_delete_share;
+	int64 max_rejects;
+} SyncStream;
+
+/* A stream that is at work: both ends are open, and their columns matched */
+typedef struct SyncFlow
+{
+	SyncStream *stream;
+	SyncTarget *target;
+	SyncSource *source;
+	SyncReading reading;
+	SyncMerge merge;
+	struct SyncRejects *rejects;
+} SyncFlow;
+
+/* Rows that were put aside */
+typedef struct SyncRejects SyncRejects;
+
+/* Takes one line of a diff, all but the action as JSON; NULL: nothing */
+typedef void (*SyncDiffSink)(void *arg,
+							 const char *action,
+							 Datum key,
+							 Datum *before,
+							 Datum *after);
+
+/* in flow_stream.c */
+extern SyncStream *sync_flow_load(const char *name);
+extern void sync_flow_store(SyncStream *stream, const char *target);
+extern void sync_flow_drop(const char *name);
+extern SyncMode sync_flow_mode(const char *word, const char *label);
+extern SyncDuplicates sync_flow_duplicates(const char *word, const char *label);
+extern bool sync_flow_synced_at_all(const char *word, const char *label);
+
+/* in flow_create.c */
+extern void sync_flow_check(SyncStream *stream);
+extern void sync_flow_create(SyncStream *stream);
+
+/* in flow_open.c */
+extern SyncFlow *sync_flow_open_target(SyncStream *stream);
+extern void sync_flow_open_source(SyncFlow *flow);
+extern void sync_flow_close(SyncFlow *flow);
+
+/* in flow_match.c */
+extern void sync_flow_match(SyncFlow *flow);
+extern void sync_flow_check_target(SyncStream *stream, SyncTarget *target);
+
+/* in flow_run.c */
+extern SyncRun *sync_flow_run(SyncStream *stream, bool dry_run);
+
+/* in flow_reject.c */
+extern SyncRejects *sync_flow_rejects_create(SyncStream *stream, TupleDesc desc);
+extern void sync_flow_reject(void *rejects, SyncRow *row, ErrorData *error);
+extern int64 sync_flow_rejects_count(SyncRejects *rejects);
+extern void sync_flow_rejects_store(SyncRejects *rejects, int64 history_id);
+
+/* in flow_diff.c */
+extern void sync_flow_diff(SyncStream *stream,
+						   int max_rows,
+						   SyncDiffSink sink,
+						   void *arg);
+
+#endif /* FLOW_H */

@@ -1,0 +1,121 @@
+-- Streams: declared flows of rows from a source to a table.
+
+CREATE TABLE sync_streams (
+	stream_name text NOT NULL,
+	target text NOT NULL,
+	key_columns text[],
+	query text NOT NULL,
+	server text,
+	mode text NOT NULL DEFAULT 'upsert',
+	synced_at text,
+	synced_at_rows text NOT NULL DEFAULT 'changed',
+	deleted_at text,
+	duplicates text NOT NULL DEFAULT 'fail',
+	order_by text[],
+	max_delete_share numeric NOT NULL DEFAULT 0.5,
+	max_rejects bigint NOT NULL DEFAULT 0,
+	CONSTRAINT sync_streams_pkey PRIMARY KEY (stream_name),
+	CONSTRAINT sync_streams_stream_name_check CHECK (stream_name <> ''),
+	CONSTRAINT sync_streams_mode_check CHECK (mode IN ('upsert', 'append', 'mirror', 'soft_delete')),
+	CONSTRAINT sync_streams_synced_at_rows_check CHECK (synced_at_rows IN ('changed', 'all')),
+	CONSTRAINT sync_streams_duplicates_check CHECK (duplicates IN ('fail', 'last', 'reject')),
+	CONSTRAINT sync_streams_max_delete_share_check CHECK (max_delete_share BETWEEN 0 AND 1),
+	CONSTRAINT sync_streams_max_rejects_check CHECK (max_rejects >= 0)
+);
+REVOKE ALL ON TABLE sync_streams FROM PUBLIC;
+SELECT pg_catalog.pg_extension_config_dump('sync_streams', '');
+
+COMMENT ON TABLE sync_streams IS
+'Streams, one a row, made by sync_create_stream. A query in a stream runs with the rights of whoever runs the stream: let only those write here whom you trust so far.';
+COMMENT ON COLUMN sync_streams.stream_name IS 'Name of the stream.';
+COMMENT ON COLUMN sync_streams.target IS 'Table that rows are merged into, by its full name as in SQL.';
+COMMENT ON COLUMN sync_streams.key_columns IS 'Columns of source and target that tell rows apart, by their exact names; the target has a unique index on just these. NULL: mode append.';
+COMMENT ON COLUMN sync_streams.query IS 'Query whose rows are the source. Its columns are matched with those of the target by name.';
+COMMENT ON COLUMN sync_streams.server IS 'Foreign server that the query runs on; NULL: this database.';
+COMMENT ON COLUMN sync_streams.mode IS 'upsert: new rows are added and changed ones updated; append: all are added; mirror: as upsert, and rows that the source does not have are deleted; soft_delete: these are marked instead.';
+COMMENT ON COLUMN sync_streams.synced_at IS 'Column of the target that gets the time of the transaction when a row is written; NULL: none.';
+COMMENT ON COLUMN sync_streams.synced_at_rows IS 'changed: rows that are added or updated get it; all: rows that are right already get it too, which writes each of them.';
+COMMENT ON COLUMN sync_streams.deleted_at IS 'Column of the target that mode soft_delete sets to the time when a row is gone from the source, and to NULL when it is back.';
+COMMENT ON COLUMN sync_streams.duplicates IS 'When several rows of the source have one key: fail: the run fails; last: the last one by order_by is taken; reject: likewise, and the others are put aside.';
+COMMENT ON COLUMN sync_streams.order_by IS 'Columns of the source that order rows with one key, by their exact names; NULLs come last.';
+COMMENT ON COLUMN sync_streams.max_delete_share IS 'A run fails that would delete, or mark, more than this share of the rows of the target; between 0 and 1.';
+COMMENT ON COLUMN sync_streams.max_rejects IS 'How many rows may be put aside in sync_rejects; a run with more fails and changes nothing. 0: the first such row fails the run.';
+
+CREATE TABLE sync_rejects (
+	reject_id bigint GENERATED ALWAYS AS IDENTITY,
+	history_id bigint NOT NULL,
+	stream_name text,
+	row_number bigint NOT NULL,
+	column_name text,
+	error_sqlstate text NOT NULL,
+	error_message text NOT NULL,
+	error_detail text,
+	raw jsonb NOT NULL,
+	CONSTRAINT sync_rejects_pkey PRIMARY KEY (reject_id),
+	CONSTRAINT sync_rejects_history_id_fkey FOREIGN KEY (history_id)
+		REFERENCES sync_history ON DELETE CASCADE
+);
+CREATE INDEX sync_rejects_history_id_idx ON sync_rejects (history_id);
+REVOKE ALL ON TABLE sync_rejects FROM PUBLIC;
+SELECT pg_catalog.pg_extension_config_dump('sync_rejects', '');
+SELECT pg_catalog.pg_extension_config_dump('sync_rejects_reject_id_seq', '');
+
+COMMENT ON TABLE sync_rejects IS
+'Rows that a run put aside since they could not be merged, and why. They go when the row of the run in sync_history goes.';
+COMMENT ON COLUMN sync_rejects.reject_id IS 'Identity of the row.';
+COMMENT ON COLUMN sync_rejects.history_id IS 'The run, in sync_history.';
+COMMENT ON COLUMN sync_rejects.stream_name IS 'The stream; NULL: sync_upsert.';
+COMMENT ON COLUMN sync_rejects.row_number IS 'Number of the row in the source as it was read, from 1.';
+COMMENT ON COLUMN sync_rejects.column_name IS 'The column that is at fault, where that is known.';
+COMMENT ON COLUMN sync_rejects.error_sqlstate IS 'SQLSTATE of what is wrong with it.';
+COMMENT ON COLUMN sync_rejects.error_message IS 'What is wrong with it.';
+COMMENT ON COLUMN sync_rejects.error_detail IS 'More about that.';
+COMMENT ON COLUMN sync_rejects.raw IS 'The row itself.';
+
+CREATE FUNCTION sync_create_stream(name text, target text,
+	key text[] DEFAULT NULL, query text DEFAULT NULL, server text DEFAULT NULL,
+	mode text DEFAULT 'upsert', synced_at text DEFAULT NULL,
+	synced_at_rows text DEFAULT 'changed', deleted_at text DEFAULT NULL,
+	duplicates text DEFAULT 'fail', order_by text[] DEFAULT NULL,
+	max_delete_share numeric DEFAULT 0.5, max_rejects bigint DEFAULT 0) RETURNS void
+	LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'sync_sql_create_stream';
+REVOKE ALL ON FUNCTION sync_create_stream(text, text, text[], text, text, text, text, text, text, text, text[], numeric, bigint) FROM PUBLIC;
+COMMENT ON FUNCTION sync_create_stream(text, text, text[], text, text, text, text, text, text, text, text[], numeric, bigint) IS
+'Declare a stream; sync_run runs it. The columns of sync_streams explain the arguments.
+Errors: 22023 the definition contradicts itself, 42601 not a query, 42710 the name is taken, 42P01 no such table, 42703 a column is missing, 42809 not a table, 42P10 no unique index on the key, 42704 no such server.';
+
+CREATE FUNCTION sync_drop_stream(name text) RETURNS void
+	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'sync_sql_drop_stream';
+REVOKE ALL ON FUNCTION sync_drop_stream(text) FROM PUBLIC;
+COMMENT ON FUNCTION sync_drop_stream(text) IS
+'Forget a stream. Its target and its history stay. Errors: 42704 no such stream.';
+
+CREATE FUNCTION sync_run(stream text, dry_run boolean DEFAULT false,
+	OUT rows_read bigint, OUT inserted bigint, OUT updated bigint,
+	OUT unchanged bigint, OUT deleted bigint, OUT rejected bigint,
+	OUT bytes bigint, OUT duration interval) RETURNS record
+	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'sync_sql_run';
+REVOKE ALL ON FUNCTION sync_run(text, boolean) FROM PUBLIC;
+COMMENT ON FUNCTION sync_run(text, boolean) IS
+'Run a stream: read its source, and write into its target what is new, changed or gone, with the rights of the caller. Returns what was done: rows read, rows by what became of them, bytes that came from another server, and the time it took.
+dry_run: write nothing, and return what would be done; works on a standby too.
+Errors: 42704 no such stream, 21000 several rows with one key, 23502 no value in the key, SY003 more rejects than max_rejects, 55000 more deletes than max_delete_share or an empty source, 08001 and 08006 no connection, and those of source and target.';
+
+CREATE FUNCTION sync_diff(stream text, max_rows integer DEFAULT 100,
+	OUT action text, OUT key jsonb, OUT before jsonb, OUT after jsonb) RETURNS SETOF record
+	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'sync_sql_diff';
+REVOKE ALL ON FUNCTION sync_diff(text, integer) FROM PUBLIC;
+COMMENT ON FUNCTION sync_diff(text, integer) IS
+'What a run of the stream would change now, one row a change, at most max_rows: action (insert, update, delete), key, and the other columns before and after; of an update only those that differ. Writes nothing. Errors as in sync_run.';
+
+CREATE FUNCTION sync_upsert(target text, query text, key text[],
+	dry_run boolean DEFAULT false, synced_at text DEFAULT NULL,
+	duplicates text DEFAULT 'fail', order_by text[] DEFAULT NULL,
+	max_rejects bigint DEFAULT 0,
+	OUT rows_read bigint, OUT inserted bigint, OUT updated bigint,
+	OUT unchanged bigint, OUT deleted bigint, OUT rejected bigint,
+	OUT bytes bigint, OUT duration interval) RETURNS record
+	LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'sync_sql_upsert';
+REVOKE ALL ON FUNCTION sync_upsert(text, text, text[], boolean, text, text, text[], bigint) FROM PUBLIC;
+COMMENT ON FUNCTION sync_upsert(text, text, text[], boolean, text, text, text[], bigint) IS
+'Merge the rows of a query of this database into a table, as a stream of mode upsert does, with nothing declared. Arguments, result and errors as in sync_create_stream and sync_run.';

@@ -1,0 +1,140 @@
+/*-------------------------------------------------------------------------
+ *
+ * flow_create.c
+ *	  Defining streams.
+ *
+ * What can be known here is asked here: the target with its key, and the
+ * source's columns where the source is in this database.  Another server is
+ * asked when the stream runs, as it need not be up now.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "foreign/foreign.h"
+
+#include "flow/flow.h"
+#include "kit/kit_expr.h"
+
+static void check_key(SyncStream *stream);
+static void check_choices(SyncStream *stream);
+static void refuse_if(bool wrong,
+					  SyncStream *stream,
+					  const char *why,
+					  const char *hint);
+
+/*
+ * Raise where a definition lacks something or contradicts itself.
+ */
+void
+sync_flow_check(SyncStream *stream)
+{
+	refuse_if(stream->target == NULL,
+			  stream,
+			  "It has no target.",
+			  "Name a table of this database.");
+	refuse_if(stream->query == NULL,
+			  stream,
+			  "It has no source.",
+			  "Give a query, and the server to run it on where that is not this database.");
+	sync_kit_check_query(stream->query,
+						 psprintf("the query of %s", stream->label));
+	check_key(stream);
+	check_choices(stream);
+}
+
+/*
+ * Check a definition against its target, and against its source where that is
+ * here, and store it.
+ */
+void
+sync_flow_create(SyncStream *stream)
+{
+	SyncFlow *flow;
+
+	sync_flow_check(stream);
+	flow = sync_flow_open_target(stream);
+	if (stream->server)
+		(void) GetForeignServerByName(stream->server, false);
+	else
+		sync_flow_open_source(flow);
+	sync_flow_store(stream, flow->target->qualified);
+	sync_flow_close(flow);
+}
+
+/*
+ * A key is there unless all rows are added, and names each column once.
+ */
+static void
+check_key(SyncStream *stream)
+{
+	ListCell *cell;
+
+	if (stream->mode == SYNC_MODE_APPEND)
+		refuse_if(stream->key != NIL,
+				  stream,
+				  "Mode append adds every row and takes no key.",
+				  "Leave out the key, or choose another mode.");
+	else
+		refuse_if(stream->key == NIL,
+				  stream,
+				  "It has no key.",
+				  "Name the columns that tell rows apart: key => '{id}'.");
+	foreach(cell, stream->key)
+		for (int i = 0; i < foreach_current_index(cell); i++)
+			refuse_if(strcmp(lfirst(cell), list_nth(stream->key, i)) == 0,
+					  stream,
+					  psprintf("Its key names column \"%s\" more than once.",
+							   (char *) lfirst(cell)),
+					  "Name it once.");
+}
+
+/*
+ * Choices that want or exclude each other.
+ */
+static void
+check_choices(SyncStream *stream)
+{
+	refuse_if(stream->mode == SYNC_MODE_SOFT_DELETE && !stream->deleted_at,
+			  stream,
+			  "Mode soft_delete needs a column to mark rows by.",
+			  "Name it with deleted_at.");
+	refuse_if(stream->mode != SYNC_MODE_SOFT_DELETE && stream->deleted_at,
+			  stream,
+			  "Only mode soft_delete has a deleted_at column.",
+			  "Leave out deleted_at, or choose mode soft_delete.");
+	refuse_if(stream->synced_at_all && !stream->synced_at,
+			  stream,
+			  "synced_at_rows says which rows get a time, and there is no column for it.",
+			  "Name the column with synced_at.");
+	refuse_if(stream->duplicates == SYNC_DUPLICATES_LAST && !stream->order_by,
+			  stream,
+			  "It is not said which of several rows with one key is the last.",
+			  "Name the columns that order them: order_by => '{updated_at}'.");
+	refuse_if(stream->duplicates == SYNC_DUPLICATES_FAIL && stream->order_by,
+			  stream,
+			  "order_by orders rows with one key, and duplicates is fail.",
+			  "Leave out order_by, or choose duplicates => 'last' or 'reject'.");
+	refuse_if(!(stream->max_delete_share >= 0 && stream->max_delete_share <= 1),
+			  stream,
+			  psprintf("max_delete_share is %g.", stream->max_delete_share),
+			  "It is a share, between 0 and 1.");
+	refuse_if(stream->max_rejects < 0,
+			  stream,
+			  psprintf("max_rejects is " INT64_FORMAT ".", stream->max_rejects),
+			  "It is a number of rows, at least 0.");
+}
+
+/*
+ * Raise that the stream cannot be as it is defined, where something is wrong.
+ */
+static void
+refuse_if(bool wrong, SyncStream *stream, const char *why, const char *hint)
+{
+	if (wrong)
+		ereport(ERROR,
+				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("%s is not valid", stream->label),
+				errdetail_internal("%s", why),
+				errhint("%s", hint));
+}

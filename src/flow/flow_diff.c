@@ -1,0 +1,159 @@
+/*-------------------------------------------------------------------------
+ *
+ * flow_diff.c
+ *	  What a run would change, row by row.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "funcapi.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+#include "flow/flow.h"
+#include "kit/kit_print.h"
+
+/* A diff under way */
+typedef struct Diff
+{
+	TupleDesc key;	  /* the columns of the key */
+	TupleDesc others; /* those after them */
+	int left;		  /* lines still wanted */
+	SyncDiffSink sink;
+	void *sink_arg;
+	MemoryContext scratch; /* for the line at hand */
+} Diff;
+
+static TupleDesc part_of(TupleDesc desc, int first, int last);
+static bool put_line(void *arg,
+					 SyncAction action,
+					 SyncRow *before,
+					 SyncRow *after);
+static Datum print_others(Diff *diff, SyncRow *row, SyncRow *other);
+
+/*
+ * Give at most "max_rows" lines of what a run would do now, in the order of
+ * the key.  Writes nothing.
+ */
+void
+sync_flow_diff(SyncStream *stream, int max_rows, SyncDiffSink sink, void *arg)
+{
+	SyncFlow *flow = sync_flow_open_target(stream);
+	SyncCounts counts = {0};
+	Diff diff = {.left = max_rows, .sink = sink, .sink_arg = arg};
+	TupleDesc desc;
+	int nkeys;
+
+	sync_flow_open_source(flow);
+	desc = flow->merge.desc;
+	nkeys = flow->merge.nkeys;
+	diff.key = part_of(desc, 1, nkeys);
+	diff.others = part_of(desc, nkeys + 1, desc->natts);
+	diff.scratch = AllocSetContextCreate(CurrentMemoryContext,
+										 "sync diff line",
+										 ALLOCSET_DEFAULT_SIZES);
+
+	CommandCounterIncrement();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	sync_merge_compare(&flow->merge,
+					   sync_stage_next,
+					   sync_stage_read(flow->source, &flow->reading),
+					   put_line,
+					   &diff,
+					   &counts);
+	PopActiveSnapshot();
+	MemoryContextDelete(diff.scratch);
+	sync_flow_close(flow);
+}
+
+/*
+ * The columns of a row from "first" to "last", as a form of rows of its own.
+ */
+static TupleDesc
+part_of(TupleDesc desc, int first, int last)
+{
+	TupleDesc part = CreateTemplateTupleDesc(last - first + 1);
+
+	for (int i = first; i <= last; i++)
+		TupleDescCopyEntry(part, i - first + 1, desc, i);
+	return BlessTupleDesc(part);
+}
+
+/*
+ * Give one line, where something would be done; a SyncActionSink.
+ */
+static bool
+put_line(void *arg, SyncAction action, SyncRow *before, SyncRow *after)
+{
+	static const char *const words[] = {"insert", "update", NULL, "delete"};
+	Diff *diff = arg;
+	MemoryContext caller;
+	Datum key;
+	Datum others[2];
+
+	if (action == SYNC_ACTION_KEEP)
+		return true;
+	if (diff->left == 0)
+		return false;
+	diff->left--;
+
+	caller = MemoryContextSwitchTo(diff->scratch);
+	key =
+		DirectFunctionCall1(jsonb_in,
+							CStringGetDatum(sync_kit_print_json(diff->key,
+																before
+																	? before
+																	: after)));
+	if (before)
+		others[0] = print_others(diff, before, after);
+	if (after)
+		others[1] = print_others(diff, after, before);
+	MemoryContextSwitchTo(caller);
+	diff->sink(diff->sink_arg,
+			   words[action],
+			   key,
+			   before ? &others[0] : NULL,
+			   after ? &others[1] : NULL);
+	MemoryContextReset(diff->scratch);
+	return true;
+}
+
+/*
+ * The columns of a row after the key, as jsonb; without those that are the same
+ * in the other row, if there is one.
+ */
+static Datum
+print_others(Diff *diff, SyncRow *row, SyncRow *other)
+{
+	int nkeys = diff->key->natts;
+	SyncRow others = {
+		.values = row->values + nkeys,
+		.nulls = row->nulls + nkeys,
+	};
+	Datum json =
+		DirectFunctionCall1(jsonb_in,
+							CStringGetDatum(sync_kit_print_json(diff->others,
+																&others)));
+
+	for (int i = 0; other && i < diff->others->natts; i++)
+	{
+		Form_pg_attribute column = TupleDescAttr(diff->others, i);
+		bool same = row->nulls[nkeys + i] == other->nulls[nkeys + i];
+
+		if (same && !row->nulls[nkeys + i])
+			same = sync_merge_same_value(column,
+										 row->values[nkeys + i],
+										 other->values[nkeys + i]);
+		if (same)
+			json =
+				DirectFunctionCall2(jsonb_delete,
+									json,
+									CStringGetTextDatum(NameStr(column
+																	->attname)));
+	}
+	return json;
+}

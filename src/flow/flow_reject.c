@@ -1,0 +1,173 @@
+/*-------------------------------------------------------------------------
+ *
+ * flow_reject.c
+ *	  Rows that could not be used, and why: sync_rejects.
+ *
+ * They are gathered while the run goes on and stored at its end, since only
+ * then there is a row of history that they belong to.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/tuplestore.h"
+
+#include "flow/flow.h"
+#include "kit/kit_error.h"
+#include "kit/kit_ident.h"
+#include "kit/kit_print.h"
+#include "kit/kit_spi.h"
+
+/* The columns in which they are gathered */
+enum RejectColumn
+{
+	REJECT_ROW_NUMBER,
+	REJECT_COLUMN,
+	REJECT_SQLSTATE,
+	REJECT_MESSAGE,
+	REJECT_DETAIL,
+	REJECT_RAW,
+	REJECT_COLUMNS
+};
+
+struct SyncRejects
+{
+	SyncStream *stream;
+	TupleDesc row; /* what rows consist of */
+	SyncNamedRows gathered;
+	MemoryContext scratch; /* for the row at hand */
+};
+
+static void put_text(Datum *values, bool *nulls, int i, const char *text);
+
+/*
+ * Prepare to gather rows of that form, in the current memory context.
+ */
+SyncRejects *
+sync_flow_rejects_create(SyncStream *stream, TupleDesc row)
+{
+	static const char *const names[] = {
+		"row_number",
+		"column_name",
+		"error_sqlstate",
+		"error_message",
+		"error_detail",
+		"raw",
+	};
+	SyncRejects *rejects = palloc0(sizeof(SyncRejects));
+	TupleDesc desc = CreateTemplateTupleDesc(REJECT_COLUMNS);
+
+	for (int i = 0; i < REJECT_COLUMNS; i++)
+		TupleDescInitEntry(desc,
+						   i + 1,
+						   names[i],
+						   i == REJECT_ROW_NUMBER ? INT8OID : TEXTOID,
+						   -1,
+						   0);
+	rejects->stream = stream;
+	rejects->row = row;
+	rejects->gathered.name = "sync_rejected";
+	rejects->gathered.desc = desc;
+	rejects->gathered.rows = tuplestore_begin_heap(false, false, work_mem);
+	rejects->scratch = AllocSetContextCreate(CurrentMemoryContext,
+											 "sync reject",
+											 ALLOCSET_DEFAULT_SIZES);
+	return rejects;
+}
+
+/*
+ * Put a row aside; a SyncRejectSink.  Raises where the stream does not allow
+ * that: the error of the row itself where it allows none.
+ */
+void
+sync_flow_reject(void *arg, SyncRow *row, ErrorData *error)
+{
+	SyncRejects *rejects = arg;
+	SyncStream *stream = rejects->stream;
+	MemoryContext caller;
+	Datum values[REJECT_COLUMNS];
+	bool nulls[REJECT_COLUMNS] = {false};
+
+	if (stream->max_rejects == 0)
+		ThrowErrorData(error);
+	if (rejects->gathered.count == stream->max_rejects)
+		ereport(ERROR,
+				errcode(SYNC_ERRCODE_TOO_MANY_REJECTS),
+				errmsg("%s rejects more than " INT64_FORMAT " rows",
+					   stream->label,
+					   stream->max_rejects),
+				errdetail("The last one, row " INT64_FORMAT ": %s",
+						  row->number,
+						  error->message),
+				errhint("Look at the source, or raise max_rejects."));
+
+	caller = MemoryContextSwitchTo(rejects->scratch);
+	values[REJECT_ROW_NUMBER] = Int64GetDatum(row->number);
+	put_text(values, nulls, REJECT_COLUMN, error->column_name);
+	put_text(values,
+			 nulls,
+			 REJECT_SQLSTATE,
+			 unpack_sql_state(error->sqlerrcode));
+	put_text(values, nulls, REJECT_MESSAGE, error->message);
+	put_text(values, nulls, REJECT_DETAIL, error->detail);
+	put_text(values, nulls, REJECT_RAW, sync_kit_print_json(rejects->row, row));
+	MemoryContextSwitchTo(caller);
+	tuplestore_putvalues(rejects->gathered.rows,
+						 rejects->gathered.desc,
+						 values,
+						 nulls);
+	rejects->gathered.count++;
+	MemoryContextReset(rejects->scratch);
+}
+
+/*
+ * How many rows were put aside.
+ */
+int64
+sync_flow_rejects_count(SyncRejects *rejects)
+{
+	return rejects->gathered.count;
+}
+
+/*
+ * Store them, as those of the run with that row of history.
+ */
+void
+sync_flow_rejects_store(SyncRejects *rejects, int64 history_id)
+{
+	const char *values[] = {
+		psprintf(INT64_FORMAT, history_id),
+		rejects->stream->name,
+	};
+	SyncOwnerScope scope;
+	char *sql;
+
+	if (rejects->gathered.count == 0)
+		return;
+	sql =
+		sync_kit_bind_schema("INSERT INTO @extschema@.sync_rejects (history_id, stream_name,"
+							 " row_number, column_name, error_sqlstate, error_message,"
+							 " error_detail, raw) "
+							 "SELECT $1::bigint, $2, r.row_number, r.column_name, r.error_sqlstate,"
+							 " r.error_message, r.error_detail, r.raw::jsonb "
+							 "FROM sync_rejected AS r");
+	sync_kit_owner_enter(&scope);
+	(void) sync_kit_spi_run_with(sql,
+								 sync_kit_text_params(lengthof(values), values),
+								 &rejects->gathered);
+	sync_kit_owner_leave(&scope);
+}
+
+/*
+ * Let a column be a text; NULL is NULL.
+ */
+static void
+put_text(Datum *values, bool *nulls, int i, const char *text)
+{
+	nulls[i] = text == NULL;
+	values[i] = text ? CStringGetTextDatum(text) : (Datum) 0;
+}

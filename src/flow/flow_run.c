@@ -1,0 +1,176 @@
+/*-------------------------------------------------------------------------
+ *
+ * flow_run.c
+ *	  A run of a stream: read, compare, write what differs, leave a row in
+ *	  history.
+ *
+ * All of it is one transaction, the caller's.  Two runs never write into one
+ * target at once: the second waits for the first, and compares only then.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+#include "flow/flow.h"
+#include "kit/kit_settings.h"
+
+/* A stream, and what history will say of its run */
+typedef struct StreamRun
+{
+	SyncStream *stream;
+	SyncRun *run;
+	bool dry_run;
+} StreamRun;
+
+static SyncRun *start_run(SyncStream *stream);
+static void perform_writing(void *arg);
+static void perform(StreamRun *work);
+static SyncDelta *compare(StreamRun *work, SyncFlow *flow, SyncCounts *counts);
+static void sum_up(StreamRun *work, SyncFlow *flow, SyncCounts *counts);
+static void name_stream(void *stream);
+
+/*
+ * Run a stream, or find out what running it would do.  Returns the counts, in
+ * the current memory context.  A run that writes leaves a row in sync_history,
+ * also when it raises.
+ */
+SyncRun *
+sync_flow_run(SyncStream *stream, bool dry_run)
+{
+	StreamRun work = {
+		.stream = stream,
+		.run = start_run(stream),
+		.dry_run = dry_run,
+	};
+
+	if (dry_run)
+		perform(&work);
+	else
+		sync_history_guard(work.run, perform_writing, &work);
+	return work.run;
+}
+
+/*
+ * What history will say of the run.
+ */
+static SyncRun *
+start_run(SyncStream *stream)
+{
+	SyncRun *run = palloc(sizeof(SyncRun));
+
+	sync_history_start(run, stream->name ? "stream" : "upsert");
+	run->subject = stream->name ? stream->name : stream->target;
+	run->environment = stream->server ? stream->server : sync_guc_environment;
+	return run;
+}
+
+/*
+ * The run that writes.
+ */
+static void
+perform_writing(void *work)
+{
+	PreventCommandIfReadOnly("sync_run()");
+	perform(work);
+}
+
+/*
+ * The run itself.
+ */
+static void
+perform(StreamRun *work)
+{
+	SyncCounts counts = {0};
+	SyncFlow *flow;
+	SyncDelta *delta;
+	ErrorContextCallback frame = {
+		.previous = error_context_stack,
+		.callback = name_stream,
+		.arg = work->stream,
+	};
+
+	error_context_stack = &frame;
+	flow = sync_flow_open_target(work->stream);
+	if (!work->dry_run)
+		sync_merge_lock_target(flow->target);
+	sync_flow_open_source(flow);
+
+	delta = compare(work, flow, &counts);
+	if (delta)
+	{
+		sync_merge_apply(&flow->merge, delta, &counts);
+		sync_merge_delta_free(delta);
+	}
+	sum_up(work, flow, &counts);
+	sync_flow_close(flow);
+	if (!work->dry_run)
+		sync_flow_rejects_store(flow->rejects,
+								sync_history_succeeded(work->run));
+	error_context_stack = frame.previous;
+}
+
+/*
+ * Compare both ends under one snapshot, taken now: an earlier one might not show
+ * what the run before this one has written.  Returns what is to be written, NULL
+ * in a dry run.
+ */
+static SyncDelta *
+compare(StreamRun *work, SyncFlow *flow, SyncCounts *counts)
+{
+	SyncDelta *delta =
+		work->dry_run ? NULL : sync_merge_delta_create(&flow->merge);
+	SyncReader *reader;
+
+	CommandCounterIncrement();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	reader = sync_stage_read(flow->source, &flow->reading);
+	sync_merge_compare(&flow->merge,
+					   sync_stage_next,
+					   reader,
+					   delta ? sync_merge_delta_put : NULL,
+					   delta,
+					   counts);
+	PopActiveSnapshot();
+
+	work->run->rows_read = sync_stage_rows(reader);
+	work->run->bytes = sync_stage_bytes(flow->source);
+	if (sync_stage_superseded(reader) > 0)
+		work->run->details = psprintf("{\"superseded\": " INT64_FORMAT "}",
+									  sync_stage_superseded(reader));
+	if (work->run->rows_read == 0)
+		ereport(WARNING,
+				errcode(ERRCODE_NO_DATA),
+				errmsg("the source of %s is empty", work->stream->label));
+	return delta;
+}
+
+/*
+ * Put the counts into the run.
+ */
+static void
+sum_up(StreamRun *work, SyncFlow *flow, SyncCounts *counts)
+{
+	SyncRun *run = work->run;
+
+	run->inserted = counts->inserted;
+	run->updated = counts->updated;
+	run->unchanged = counts->unchanged;
+	run->deleted = counts->deleted;
+	run->rejected = sync_flow_rejects_count(flow->rejects);
+}
+
+/*
+ * Error context: which stream was at work.
+ */
+static void
+name_stream(void *arg)
+{
+	SyncStream *stream = arg;
+
+	errcontext("while running %s", stream->label);
+}

@@ -1,0 +1,188 @@
+/*-------------------------------------------------------------------------
+ *
+ * flow_sql.c
+ *	  The SQL face of streams: arguments in, rows out.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/numeric.h"
+#include "utils/timestamp.h"
+#include "utils/tuplestore.h"
+
+#include "flow/flow.h"
+#include "kit/kit_arguments.h"
+
+PG_FUNCTION_INFO_V1(sync_sql_create_stream);
+PG_FUNCTION_INFO_V1(sync_sql_diff);
+PG_FUNCTION_INFO_V1(sync_sql_drop_stream);
+PG_FUNCTION_INFO_V1(sync_sql_run);
+PG_FUNCTION_INFO_V1(sync_sql_upsert);
+
+static Datum counts_row(FunctionCallInfo fcinfo, SyncRun *run);
+static void put_diff(void *arg,
+					 const char *action,
+					 Datum key,
+					 Datum *before,
+					 Datum *after);
+
+/*
+ * sync_create_stream(name text, target text, key text[], query text,
+ *		server text, mode text, synced_at text, synced_at_rows text,
+ *		deleted_at text, duplicates text, order_by text[],
+ *		max_delete_share numeric, max_rejects bigint) RETURNS void
+ */
+Datum
+sync_sql_create_stream(PG_FUNCTION_ARGS)
+{
+	SyncStream stream = {0};
+
+	stream.name = sync_kit_text_argument(fcinfo, 0);
+	if (stream.name == NULL || stream.name[0] == '\0')
+		ereport(ERROR,
+				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("a stream must have a name"));
+	stream.label = psprintf("stream \"%s\"", stream.name);
+	stream.target = sync_kit_text_argument(fcinfo, 1);
+	stream.key = sync_kit_texts_argument(fcinfo, 2, "key");
+	stream.query = sync_kit_text_argument(fcinfo, 3);
+	stream.server = sync_kit_text_argument(fcinfo, 4);
+	stream.mode =
+		sync_flow_mode(sync_kit_text_argument(fcinfo, 5), stream.label);
+	stream.synced_at = sync_kit_text_argument(fcinfo, 6);
+	stream.synced_at_all =
+		sync_flow_synced_at_all(sync_kit_text_argument(fcinfo, 7),
+								stream.label);
+	stream.deleted_at = sync_kit_text_argument(fcinfo, 8);
+	stream.duplicates =
+		sync_flow_duplicates(sync_kit_text_argument(fcinfo, 9), stream.label);
+	stream.order_by = sync_kit_texts_argument(fcinfo, 10, "order_by");
+	if (!PG_ARGISNULL(11))
+		stream.max_delete_share =
+			DatumGetFloat8(DirectFunctionCall1(numeric_float8,
+											   PG_GETARG_DATUM(11)));
+	stream.max_rejects = PG_ARGISNULL(12) ? 0 : PG_GETARG_INT64(12);
+
+	sync_flow_create(&stream);
+	PG_RETURN_VOID();
+}
+
+/*
+ * sync_drop_stream(name text) RETURNS void
+ */
+Datum
+sync_sql_drop_stream(PG_FUNCTION_ARGS)
+{
+	sync_flow_drop(sync_kit_text_argument(fcinfo, 0));
+	PG_RETURN_VOID();
+}
+
+/*
+ * sync_run(stream text, dry_run boolean) RETURNS record
+ */
+Datum
+sync_sql_run(PG_FUNCTION_ARGS)
+{
+	SyncStream *stream = sync_flow_load(sync_kit_text_argument(fcinfo, 0));
+
+	return counts_row(fcinfo, sync_flow_run(stream, PG_GETARG_BOOL(1)));
+}
+
+/*
+ * sync_upsert(target text, query text, key text[], dry_run boolean,
+ *		synced_at text, duplicates text, order_by text[],
+ *		max_rejects bigint) RETURNS record
+ */
+Datum
+sync_sql_upsert(PG_FUNCTION_ARGS)
+{
+	SyncStream stream = {.mode = SYNC_MODE_UPSERT};
+
+	stream.target = sync_kit_text_argument(fcinfo, 0);
+	stream.label =
+		psprintf("upsert into \"%s\"", stream.target ? stream.target : "");
+	stream.query = sync_kit_text_argument(fcinfo, 1);
+	stream.key = sync_kit_texts_argument(fcinfo, 2, "key");
+	stream.synced_at = sync_kit_text_argument(fcinfo, 4);
+	stream.duplicates =
+		sync_flow_duplicates(sync_kit_text_argument(fcinfo, 5), stream.label);
+	stream.order_by = sync_kit_texts_argument(fcinfo, 6, "order_by");
+	stream.max_rejects = PG_ARGISNULL(7) ? 0 : PG_GETARG_INT64(7);
+
+	sync_flow_check(&stream);
+	return counts_row(fcinfo,
+					  sync_flow_run(&stream,
+									!PG_ARGISNULL(3) && PG_GETARG_BOOL(3)));
+}
+
+/*
+ * sync_diff(stream text, max_rows integer) RETURNS SETOF record
+ */
+Datum
+sync_sql_diff(PG_FUNCTION_ARGS)
+{
+	int max_rows = PG_GETARG_INT32(1);
+
+	if (max_rows < 0)
+		ereport(ERROR,
+				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("max_rows must not be negative: %d", max_rows));
+	InitMaterializedSRF(fcinfo, 0);
+	sync_flow_diff(sync_flow_load(sync_kit_text_argument(fcinfo, 0)),
+				   max_rows,
+				   put_diff,
+				   fcinfo->resultinfo);
+	return (Datum) 0;
+}
+
+/*
+ * The counts of a run as the row that functions return.
+ */
+static Datum
+counts_row(FunctionCallInfo fcinfo, SyncRun *run)
+{
+	TupleDesc desc;
+	Datum values[] = {
+		Int64GetDatum(run->rows_read),
+		Int64GetDatum(run->inserted),
+		Int64GetDatum(run->updated),
+		Int64GetDatum(run->unchanged),
+		Int64GetDatum(run->deleted),
+		Int64GetDatum(run->rejected),
+		Int64GetDatum(run->bytes),
+		DirectFunctionCall2(timestamp_mi,
+							TimestampTzGetDatum(GetCurrentTimestamp()),
+							TimestampTzGetDatum(run->started_at)),
+	};
+	bool nulls[lengthof(values)] = {false};
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc),
+											 values,
+											 nulls));
+}
+
+/*
+ * Put one line of a diff into the result; a SyncDiffSink.
+ */
+static void
+put_diff(void *arg, const char *action, Datum key, Datum *before, Datum *after)
+{
+	ReturnSetInfo *info = arg;
+	Datum values[] = {
+		CStringGetTextDatum(action),
+		key,
+		before ? *before : (Datum) 0,
+		after ? *after : (Datum) 0,
+	};
+	bool nulls[] = {false, false, before == NULL, after == NULL};
+
+	tuplestore_putvalues(info->setResult, info->setDesc, values, nulls);
+}

@@ -1,0 +1,272 @@
+/*-------------------------------------------------------------------------
+ *
+ * flow_stream.c
+ *	  The definitions, as sync_streams has them.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "lib/stringinfo.h"
+#include "utils/builtins.h"
+
+#include "flow/flow.h"
+#include "kit/kit_spi.h"
+
+/* the columns of load_head, in the order of its SELECT list */
+enum HeadCell
+{
+	HEAD_NAME,
+	HEAD_TARGET,
+	HEAD_QUERY,
+	HEAD_SERVER,
+	HEAD_MODE,
+	HEAD_SYNCED_AT,
+	HEAD_SYNCED_AT_ROWS,
+	HEAD_DELETED_AT,
+	HEAD_DUPLICATES,
+	HEAD_MAX_DELETE_SHARE,
+	HEAD_MAX_REJECTS,
+};
+
+/* The words of each choice, in the order of its enum */
+static const char *const modes[] = {
+	"upsert",
+	"append",
+	"mirror",
+	"soft_delete",
+};
+static const char *const duplicates[] = {"fail", "last", "reject"};
+static const char *const synced_at_rows[] = {"changed", "all"};
+
+static SyncRows *load_head(const char *name);
+static List *load_names(const char *stream, const char *sql);
+static void set_names(ParamExternData *param, List *names);
+static void report_missing(const char *name);
+static int find_word(const char *const *words,
+					 int nwords,
+					 const char *word,
+					 const char *argument,
+					 const char *label);
+
+/*
+ * Load a definition, in the current memory context.  Raises where there is
+ * none of that name.
+ */
+SyncStream *
+sync_flow_load(const char *name)
+{
+	SyncStream *stream = palloc0(sizeof(SyncStream));
+	SyncRows *found = load_head(name);
+	char **head;
+
+	if (found->nrows == 0)
+		report_missing(name);
+	head = found->rows[0];
+	stream->name = head[HEAD_NAME];
+	stream->label = psprintf("stream \"%s\"", name);
+	stream->target = head[HEAD_TARGET];
+	stream->query = head[HEAD_QUERY];
+	stream->server = head[HEAD_SERVER];
+	stream->mode = sync_flow_mode(head[HEAD_MODE], stream->label);
+	stream->synced_at = head[HEAD_SYNCED_AT];
+	stream->synced_at_all =
+		sync_flow_synced_at_all(head[HEAD_SYNCED_AT_ROWS], stream->label);
+	stream->deleted_at = head[HEAD_DELETED_AT];
+	stream->duplicates =
+		sync_flow_duplicates(head[HEAD_DUPLICATES], stream->label);
+	stream->max_delete_share = strtod(head[HEAD_MAX_DELETE_SHARE], NULL);
+	stream->max_rejects = strtoi64(head[HEAD_MAX_REJECTS], NULL, 10);
+	stream->key = load_names(name,
+							 "SELECT n.name FROM @extschema@.sync_streams,"
+							 " unnest(key_columns) WITH ORDINALITY AS n (name)"
+							 " WHERE stream_name = $1 ORDER BY n.ordinality");
+	stream->order_by =
+		load_names(name,
+				   "SELECT n.name FROM @extschema@.sync_streams,"
+				   " unnest(order_by) WITH ORDINALITY AS n (name)"
+				   " WHERE stream_name = $1 ORDER BY n.ordinality");
+	return stream;
+}
+
+/*
+ * Store a definition.  The target is stored under its full name, so that it
+ * does not depend on the search_path of whoever runs the stream.
+ */
+void
+sync_flow_store(SyncStream *stream, const char *target)
+{
+	const char *values[] = {
+		stream->name,
+		target,
+		stream->query,
+		stream->server,
+		modes[stream->mode],
+		stream->synced_at,
+		synced_at_rows[stream->synced_at_all],
+		stream->deleted_at,
+		duplicates[stream->duplicates],
+		psprintf("%.15g", stream->max_delete_share),
+		psprintf(INT64_FORMAT, stream->max_rejects),
+		NULL, /* key and order_by, set below */
+		NULL,
+	};
+	ParamListInfo params = sync_kit_text_params(lengthof(values), values);
+
+	set_names(&params->params[11], stream->key);
+	set_names(&params->params[12], stream->order_by);
+	if (sync_kit_spi_run_own("INSERT INTO @extschema@.sync_streams (stream_name, target, query,"
+							 " server, mode, synced_at, synced_at_rows, deleted_at, duplicates,"
+							 " max_delete_share, max_rejects, key_columns, order_by) "
+							 "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::numeric,"
+							 " $11::bigint, $12, $13) ON CONFLICT DO NOTHING",
+							 params,
+							 false,
+							 NULL,
+							 NULL) == 0)
+		ereport(ERROR,
+				errcode(ERRCODE_DUPLICATE_OBJECT),
+				errmsg("stream \"%s\" already exists", stream->name),
+				errhint("Run SELECT sync_drop_stream(%s) first, or choose another name.",
+						quote_literal_cstr(stream->name)));
+}
+
+/*
+ * Delete a definition.  Raises where there is none of that name.
+ */
+void
+sync_flow_drop(const char *name)
+{
+	if (sync_kit_spi_run_own("DELETE FROM @extschema@.sync_streams"
+							 " WHERE stream_name = $1",
+							 sync_kit_text_params(1, &name),
+							 false,
+							 NULL,
+							 NULL) == 0)
+		report_missing(name);
+}
+
+/*
+ * The mode of that name.
+ */
+SyncMode
+sync_flow_mode(const char *word, const char *label)
+{
+	return find_word(modes, lengthof(modes), word, "mode", label);
+}
+
+/*
+ * The way with duplicates of that name.
+ */
+SyncDuplicates
+sync_flow_duplicates(const char *word, const char *label)
+{
+	return find_word(duplicates,
+					 lengthof(duplicates),
+					 word,
+					 "duplicates",
+					 label);
+}
+
+/*
+ * Whether that name means that all rows get the time.
+ */
+bool
+sync_flow_synced_at_all(const char *word, const char *label)
+{
+	return find_word(synced_at_rows,
+					 lengthof(synced_at_rows),
+					 word,
+					 "synced_at_rows",
+					 label) == 1;
+}
+
+/*
+ * Read what a stream has one of; HeadCell names the columns.
+ */
+static SyncRows *
+load_head(const char *name)
+{
+	return sync_kit_spi_rows_own("SELECT stream_name, target, query, server,"
+								 " mode, synced_at, synced_at_rows, deleted_at,"
+								 " duplicates, max_delete_share, max_rejects "
+								 "FROM @extschema@.sync_streams "
+								 "WHERE stream_name = $1",
+								 sync_kit_text_params(1, &name));
+}
+
+/*
+ * Read what it has several of.
+ */
+static List *
+load_names(const char *stream, const char *sql)
+{
+	SyncRows *found =
+		sync_kit_spi_rows_own(sql, sync_kit_text_params(1, &stream));
+	List *names = NIL;
+
+	for (int i = 0; i < found->nrows; i++)
+		names = lappend(names, found->rows[i][0]);
+	return names;
+}
+
+/*
+ * Let a parameter be an array of names; NULL where there are none.
+ */
+static void
+set_names(ParamExternData *param, List *names)
+{
+	Datum *values = palloc(list_length(names) * sizeof(Datum));
+	bool *nulls = palloc0(list_length(names) * sizeof(bool));
+	ListCell *cell;
+
+	if (names == NIL)
+	{
+		param->ptype = TEXTARRAYOID;
+		return;
+	}
+	foreach(cell, names)
+		values[foreach_current_index(cell)] = CStringGetTextDatum(lfirst(cell));
+	sync_kit_set_texts(param, list_length(names), values, nulls);
+}
+
+/*
+ * Raise that there is no stream of that name.
+ */
+static void
+report_missing(const char *name)
+{
+	ereport(ERROR,
+			errcode(ERRCODE_UNDEFINED_OBJECT),
+			errmsg("stream \"%s\" does not exist", name),
+			errhint("The streams are the rows of sync_streams."));
+}
+
+/*
+ * The position of a word, which has to be one of those.
+ */
+static int
+find_word(const char *const *words,
+		  int nwords,
+		  const char *word,
+		  const char *argument,
+		  const char *label)
+{
+	StringInfoData known;
+
+	for (int i = 0; word && i < nwords; i++)
+		if (strcmp(words[i], word) == 0)
+			return i;
+
+	initStringInfo(&known);
+	for (int i = 0; i < nwords; i++)
+		appendStringInfo(&known, "%s%s", i > 0 ? ", " : "", words[i]);
+	ereport(ERROR,
+			errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			errmsg("unrecognized %s of %s: \"%s\"",
+				   argument,
+				   label,
+				   word ? word : "NULL"),
+			errhint("It is one of %s.", known.data));
+}

@@ -1,0 +1,13 @@
+/*-------------------------------------------------------------------------
+ *
+ * kit_attempt.h
+ *	  Doing what may fail, without failing.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef KIT_ATTEMPT_H
+#define KIT_ATTEMPT_H
+
+extern ErrorData *sync_kit_attempt(void (*work)(void *arg), void *arg);
+
+#endif /* KIT_ATTEMPT_H */

@@ -1,0 +1,113 @@
+/*-------------------------------------------------------------------------
+ *
+ * kit_order.c
+ *	  The order of keys: that of each type's btree, texts by their bytes.
+ *
+ * Bytes, since it is the one order of texts that two servers agree on, and the
+ * fastest.  NULLs come last.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_collation.h"
+#include "catalog/pg_operator.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+#include "utils/typcache.h"
+
+#include "kit/kit_order.h"
+
+/*
+ * The order of rows of that form, by their first "nkeys" columns.  Lives in
+ * the current memory context.  Raises where a type has no order.
+ */
+SyncKeyOrder *
+sync_kit_order_create(TupleDesc desc, int nkeys)
+{
+	SyncKeyOrder *order = palloc0(sizeof(SyncKeyOrder));
+
+	order->nkeys = nkeys;
+	order->columns = palloc0(nkeys * sizeof(SortSupportData));
+	order->less_than = palloc0(nkeys * sizeof(Oid));
+	order->collations = palloc0(nkeys * sizeof(Oid));
+	for (int i = 0; i < nkeys; i++)
+	{
+		Form_pg_attribute column = TupleDescAttr(desc, i);
+		SortSupport support = &order->columns[i];
+
+		order->less_than[i] =
+			lookup_type_cache(column->atttypid, TYPECACHE_LT_OPR)->lt_opr;
+		if (!OidIsValid(order->less_than[i]))
+			ereport(ERROR,
+					errcode(ERRCODE_UNDEFINED_FUNCTION),
+					errmsg("column \"%s\" cannot be part of a key",
+						   NameStr(column->attname)),
+					errdetail("Its type %s has no order.",
+							  format_type_be(column->atttypid)));
+		if (OidIsValid(get_typcollation(column->atttypid)))
+			order->collations[i] = C_COLLATION_OID;
+
+		support->ssup_cxt = CurrentMemoryContext;
+		support->ssup_collation = order->collations[i];
+		support->ssup_attno = i + 1;
+		PrepareSortSupportFromOrderingOp(order->less_than[i], support);
+	}
+	return order;
+}
+
+/*
+ * Compare two rows by their keys: below, at or above zero.
+ */
+int
+sync_kit_order_compare(SyncKeyOrder *order, SyncRow *a, SyncRow *b)
+{
+	for (int i = 0; i < order->nkeys; i++)
+	{
+		int sign = ApplySortComparator(a->values[i],
+									   a->nulls[i],
+									   b->values[i],
+									   b->nulls[i],
+									   &order->columns[i]);
+
+		if (sign != 0)
+			return sign;
+	}
+	return 0;
+}
+
+/*
+ * What to write after ORDER BY for a key column of that type, given as an SQL
+ * expression, so that the server sorts as sync_kit_order_compare does.
+ */
+const char *
+sync_kit_order_clause(const char *expression, Oid type)
+{
+	return OidIsValid(get_typcollation(type))
+			   ? psprintf("%s COLLATE pg_catalog.\"C\"", expression)
+			   : expression;
+}
+
+/*
+ * The operator by which two keys of that type are equal, to be written into
+ * SQL whatever the search_path is.  Lives in the current memory context.
+ */
+const char *
+sync_kit_order_equality(Oid type)
+{
+	Oid operator= lookup_type_cache(type, TYPECACHE_EQ_OPR)->eq_opr;
+	HeapTuple tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(operator));
+	Form_pg_operator form;
+	char *text;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "no equality operator for type %u", type);
+	form = (Form_pg_operator) GETSTRUCT(tuple);
+	text = psprintf("OPERATOR(%s.%s)",
+					quote_identifier(get_namespace_name(form->oprnamespace)),
+					NameStr(form->oprname));
+	ReleaseSysCache(tuple);
+	return text;
+}

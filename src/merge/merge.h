@@ -1,0 +1,134 @@
+/*-------------------------------------------------------------------------
+ *
+ * merge.h
+ *	  Rows into a table: what is new, changed or gone, and writing just that.
+ *
+ * The data flows one way: rows come in the order of their key and are compared
+ * with those of the target, read in the same order (merge_compare.c).  What
+ * differs is staged (merge_delta.c) and applied by set-based statements
+ * (merge_apply.c), whose SQL is composed in merge_compose.c.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef MERGE_H
+#define MERGE_H
+
+#include "access/tupdesc.h"
+#include "nodes/pg_list.h"
+
+#include "kit/kit_rows.h"
+
+struct RelationData;
+
+/* What becomes of rows */
+typedef enum SyncMode
+{
+	SYNC_MODE_UPSERT,	   /* new ones are added, changed ones updated */
+	SYNC_MODE_APPEND,	   /* all are added */
+	SYNC_MODE_MIRROR,	   /* as upsert, and gone ones are deleted */
+	SYNC_MODE_SOFT_DELETE, /* as upsert, and gone ones are marked */
+} SyncMode;
+
+/* A table to be merged into */
+typedef struct SyncTarget
+{
+	struct RelationData *relation; /* open and locked against changes of it */
+	const char *name;			   /* without its schema */
+	const char *qualified;		   /* for SQL */
+} SyncTarget;
+
+/* How rows are to be merged */
+typedef struct SyncMerge
+{
+	SyncTarget *target;
+	SyncMode mode;
+	TupleDesc desc; /* the columns that are written, the key first */
+	int nkeys;
+	const char *synced_at; /* column that gets the time; NULL: none */
+	bool synced_at_all;	   /* for rows that were right already, too */
+	const char *deleted_at;
+	double max_delete_share; /* of the target's rows */
+	bool rejects;			 /* rows that cannot be written are put aside */
+	SyncRejectSink reject;
+	void *reject_arg;
+} SyncMerge;
+
+/* What a merge did, or would do */
+typedef struct SyncCounts
+{
+	int64 inserted;
+	int64 updated;
+	int64 unchanged;
+	int64 deleted;
+	int64 rejected; /* while writing */
+} SyncCounts;
+
+/* A row against its target */
+typedef enum SyncAction
+{
+	SYNC_ACTION_INSERT,
+	SYNC_ACTION_UPDATE,
+	SYNC_ACTION_KEEP,
+	SYNC_ACTION_DELETE,
+} SyncAction;
+
+/*
+ * Takes what was found of one key: the row as the target has it and as the
+ * source has it, NULL where it has none.  Returns whether to go on.
+ */
+typedef bool (*SyncActionSink)(void *arg,
+							   SyncAction action,
+							   SyncRow *before,
+							   SyncRow *after);
+
+/* What is to be written */
+typedef struct SyncDelta
+{
+	SyncNamedRows inserted; /* all columns, and the number of the row */
+	SyncNamedRows updated;	/* likewise */
+	SyncNamedRows kept;		/* the key */
+	SyncNamedRows deleted;	/* the key */
+	MemoryContext scratch;	/* for the row at hand */
+	bool keeps;				/* whether "kept" is needed */
+} SyncDelta;
+
+/* in merge_target.c */
+extern SyncTarget *sync_merge_open_target(const char *name);
+extern void sync_merge_close_target(SyncTarget *target);
+extern void sync_merge_check_key(SyncTarget *target, List *key);
+extern void sync_merge_lock_target(SyncTarget *target);
+
+/* in merge_compare.c */
+extern void sync_merge_compare(SyncMerge *merge,
+							   SyncRowNext next,
+							   void *next_arg,
+							   SyncActionSink sink,
+							   void *sink_arg,
+							   SyncCounts *counts);
+extern bool sync_merge_same_value(Form_pg_attribute column,
+								  Datum before,
+								  Datum after);
+
+/* in merge_delta.c */
+extern SyncDelta *sync_merge_delta_create(SyncMerge *merge);
+extern bool sync_merge_delta_put(void *delta,
+								 SyncAction action,
+								 SyncRow *before,
+								 SyncRow *after);
+extern void sync_merge_delta_free(SyncDelta *delta);
+
+/* in merge_apply.c */
+extern void sync_merge_apply(SyncMerge *merge,
+							 SyncDelta *delta,
+							 SyncCounts *counts);
+
+/* in merge_compose.c */
+extern char *sync_merge_compose_read(SyncMerge *merge);
+extern char *sync_merge_compose_insert(SyncMerge *merge, bool conflict);
+extern char *sync_merge_compose_update(SyncMerge *merge,
+									   const char *from,
+									   bool only_distinct);
+extern char *sync_merge_compose_touch(SyncMerge *merge);
+extern char *sync_merge_compose_delete(SyncMerge *merge);
+
+#endif /* MERGE_H */

@@ -1,0 +1,281 @@
+/*-------------------------------------------------------------------------
+ *
+ * merge_compare.c
+ *	  Comparing rows with the target's while both stream by.
+ *
+ * Both come in the order of their key, so that one row of each is looked at at
+ * a time, and a row that is right already is neither kept nor written.
+ *
+ * Two values are the same where they look the same: in memory, or, where an
+ * image has several forms, as text.  The type's own equality would pass over
+ * what a user can see, as 1.0 and 1.00, or the capitals of a citext.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "utils/datum.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+
+#include "kit/kit_cursor.h"
+#include "kit/kit_order.h"
+#include "merge/merge.h"
+
+/* A comparison under way */
+typedef struct Comparison
+{
+	SyncMerge *merge;
+	SyncActionSink sink;
+	void *sink_arg;
+	SyncCounts *counts;
+	int64 read;		/* rows of the source */
+	int64 target;	/* rows of the target */
+	int deleted_at; /* where it is in a row of the target, or -1 */
+	bool done;
+} Comparison;
+
+static void append_all(Comparison *comparison, SyncRowNext next, void *arg);
+static void compare_all(Comparison *comparison, SyncRowNext next, void *arg);
+static SyncRow *next_of_target(Comparison *comparison, SyncCursor *cursor);
+static void settle(Comparison *comparison,
+				   SyncAction action,
+				   SyncRow *before,
+				   SyncRow *after);
+static bool is_marked(Comparison *comparison, SyncRow *before);
+static bool same_row(Comparison *comparison, SyncRow *before, SyncRow *after);
+static void check_deletes(Comparison *comparison);
+
+/*
+ * Compare the rows that "next" gives, in the order of the key, with those of
+ * the target as the active snapshot and the caller's rights show it.  Each
+ * finding is counted and given to "sink" (NULL: to no one).  Raises where more
+ * would be deleted than may be.
+ */
+void
+sync_merge_compare(SyncMerge *merge,
+				   SyncRowNext next,
+				   void *next_arg,
+				   SyncActionSink sink,
+				   void *sink_arg,
+				   SyncCounts *counts)
+{
+	Comparison comparison = {
+		.merge = merge,
+		.sink = sink,
+		.sink_arg = sink_arg,
+		.counts = counts,
+		.deleted_at = -1,
+	};
+	int settings = NewGUCNestLevel();
+
+	/* no two floats may look the same */
+	(void) set_config_option("extra_float_digits",
+							 "3",
+							 PGC_USERSET,
+							 PGC_S_SESSION,
+							 GUC_ACTION_SAVE,
+							 true,
+							 0,
+							 false);
+	if (merge->mode == SYNC_MODE_APPEND)
+		append_all(&comparison, next, next_arg);
+	else
+		compare_all(&comparison, next, next_arg);
+	AtEOXact_GUC(true, settings);
+	check_deletes(&comparison);
+}
+
+/*
+ * Whether two values of a column look the same.
+ */
+bool
+sync_merge_same_value(Form_pg_attribute column, Datum before, Datum after)
+{
+	Oid output;
+	bool varlena;
+	char *texts[2];
+	bool same;
+
+	if (datum_image_eq(before, after, column->attbyval, column->attlen))
+		return true;
+	if (column->attbyval)
+		return false;
+
+	getTypeOutputInfo(column->atttypid, &output, &varlena);
+	texts[0] = OidOutputFunctionCall(output, before);
+	texts[1] = OidOutputFunctionCall(output, after);
+	same = strcmp(texts[0], texts[1]) == 0;
+	pfree(texts[0]);
+	pfree(texts[1]);
+	return same;
+}
+
+/*
+ * Take every row as new.
+ */
+static void
+append_all(Comparison *comparison, SyncRowNext next, void *arg)
+{
+	SyncRow *after;
+
+	while (!comparison->done && (after = next(arg)) != NULL)
+		settle(comparison, SYNC_ACTION_INSERT, NULL, after);
+}
+
+/*
+ * Walk along both.
+ */
+static void
+compare_all(Comparison *comparison, SyncRowNext next, void *arg)
+{
+	SyncMerge *merge = comparison->merge;
+	SyncKeyOrder *order = sync_kit_order_create(merge->desc, merge->nkeys);
+	SyncCursor *cursor;
+	SyncRow *before;
+	SyncRow *after;
+	bool wants_gone = merge->mode != SYNC_MODE_UPSERT;
+
+	if (merge->mode == SYNC_MODE_SOFT_DELETE)
+		comparison->deleted_at = merge->desc->natts;
+	cursor = sync_kit_cursor_open(sync_merge_compose_read(merge), NULL);
+
+	/* the target first: it may be sorted while another server sorts, too */
+	before = next_of_target(comparison, cursor);
+	after = next(arg);
+	comparison->read = after != NULL;
+	while ((after || (before && wants_gone)) && !comparison->done)
+	{
+		int sign = before == NULL ? 1
+				   : after == NULL
+					   ? -1
+					   : sync_kit_order_compare(order, before, after);
+
+		if (sign > 0)
+			settle(comparison, SYNC_ACTION_INSERT, NULL, after);
+		else if (sign == 0)
+			settle(comparison,
+				   same_row(comparison, before, after) ? SYNC_ACTION_KEEP
+													   : SYNC_ACTION_UPDATE,
+				   before,
+				   after);
+		else if (wants_gone && !is_marked(comparison, before))
+			settle(comparison, SYNC_ACTION_DELETE, before, NULL);
+
+		if (sign <= 0)
+			before = next_of_target(comparison, cursor);
+		if (sign >= 0)
+			after = next(arg);
+	}
+	sync_kit_cursor_close(cursor);
+}
+
+/*
+ * The next row of the target, NULL after the last.
+ */
+static SyncRow *
+next_of_target(Comparison *comparison, SyncCursor *cursor)
+{
+	SyncRow *row = sync_kit_cursor_next(cursor);
+
+	if (row && !is_marked(comparison, row))
+		comparison->target++;
+	return row;
+}
+
+/*
+ * Count a finding and hand it on.
+ */
+static void
+settle(Comparison *comparison,
+	   SyncAction action,
+	   SyncRow *before,
+	   SyncRow *after)
+{
+	SyncCounts *counts = comparison->counts;
+
+	switch (action)
+	{
+		case SYNC_ACTION_INSERT:
+			counts->inserted++;
+			break;
+		case SYNC_ACTION_UPDATE:
+			counts->updated++;
+			break;
+		case SYNC_ACTION_KEEP:
+			counts->unchanged++;
+			break;
+		case SYNC_ACTION_DELETE:
+			counts->deleted++;
+			break;
+	}
+	if (comparison->sink)
+		comparison->done =
+			!comparison->sink(comparison->sink_arg, action, before, after);
+}
+
+/*
+ * Whether a row of the target is marked as deleted.
+ */
+static bool
+is_marked(Comparison *comparison, SyncRow *before)
+{
+	return comparison->deleted_at >= 0 &&
+		   !before->nulls[comparison->deleted_at];
+}
+
+/*
+ * Whether the target has a row as the source has it.
+ */
+static bool
+same_row(Comparison *comparison, SyncRow *before, SyncRow *after)
+{
+	SyncMerge *merge = comparison->merge;
+
+	if (is_marked(comparison, before))
+		return false;
+	for (int i = merge->nkeys; i < merge->desc->natts; i++)
+	{
+		if (before->nulls[i] != after->nulls[i])
+			return false;
+		if (!before->nulls[i] &&
+			!sync_merge_same_value(TupleDescAttr(merge->desc, i),
+								   before->values[i],
+								   after->values[i]))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Raise where the source has so few rows that something seems to be wrong with
+ * it.
+ */
+static void
+check_deletes(Comparison *comparison)
+{
+	SyncMerge *merge = comparison->merge;
+	int64 deleted = comparison->counts->deleted;
+
+	if (deleted == 0)
+		return;
+	if (comparison->read == 0)
+		ereport(ERROR,
+				errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				errmsg("the source is empty, and all " INT64_FORMAT
+					   " rows of table \"%s\" would be deleted",
+					   deleted,
+					   merge->target->name),
+				errhint("Look at the source; TRUNCATE the table if it is to be empty."));
+	if (deleted > merge->max_delete_share * comparison->target)
+		ereport(ERROR,
+				errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				errmsg(INT64_FORMAT " of " INT64_FORMAT
+									" rows of table \"%s\" would be deleted",
+					   deleted,
+					   comparison->target,
+					   merge->target->name),
+				errdetail("That is more than the share %g that max_delete_share allows.",
+						  merge->max_delete_share),
+				errhint("Look at the source; raise max_delete_share if it is right."));
+}

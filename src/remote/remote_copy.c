@@ -1,0 +1,172 @@
+/*-------------------------------------------------------------------------
+ *
+ * remote_copy.c
+ *	  Reading many rows of a foreign server: what a query returns, and its
+ *	  rows as one COPY stream.
+ *
+ * The stream is read as it comes, a message at a time, so that memory does not
+ * grow with it.  Waiting is done on the latch and the socket: a cancel is
+ * honoured at once.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "libpq-fe.h"
+
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "storage/latch.h"
+
+#include "remote/remote.h"
+
+static void expect(SyncRemote *remote, ExecStatusType expected);
+static bool next_message(SyncRemote *remote, bool wait);
+
+/*
+ * Ask the server which columns a query returns.  Returns a list of
+ * SyncRemoteColumn in the current memory context; the query is not run.
+ */
+List *
+sync_remote_describe(SyncRemote *remote, const char *query)
+{
+	List *columns = NIL;
+	PGresult *result;
+
+	if (!PQsendPrepare(remote->conn, "", query, 0, NULL))
+		sync_remote_report_lost(remote);
+	sync_remote_flush(remote);
+	while ((result = sync_remote_next_result(remote)) != NULL)
+	{
+		if (PQresultStatus(result) != PGRES_COMMAND_OK)
+			sync_remote_report_failure(remote, result);
+		PQclear(result);
+	}
+
+	if (!PQsendDescribePrepared(remote->conn, ""))
+		sync_remote_report_lost(remote);
+	sync_remote_flush(remote);
+	while ((result = sync_remote_next_result(remote)) != NULL)
+	{
+		if (PQresultStatus(result) != PGRES_COMMAND_OK)
+			sync_remote_report_failure(remote, result);
+		for (int i = 0; i < PQnfields(result); i++)
+		{
+			SyncRemoteColumn *column = palloc(sizeof(SyncRemoteColumn));
+
+			column->name = pstrdup(PQfname(result, i));
+			column->type = PQftype(result, i);
+			columns = lappend(columns, column);
+		}
+		PQclear(result);
+	}
+	return columns;
+}
+
+/*
+ * Whether the server's databases and ours write texts in the same bytes.
+ */
+bool
+sync_remote_same_encoding(SyncRemote *remote)
+{
+	const char *name = PQparameterStatus(remote->conn, "server_encoding");
+
+	return name && pg_char_to_encoding(name) == GetDatabaseEncoding();
+}
+
+/*
+ * Send a COPY ... TO STDOUT, and do not wait for it: the server can be at
+ * work on it while this one is at work on something else.
+ */
+void
+sync_remote_copy_start(SyncRemote *remote, const char *sql)
+{
+	if (!PQsendQuery(remote->conn, sql))
+		sync_remote_report_lost(remote);
+	sync_remote_flush(remote);
+	remote->copy = SYNC_COPY_SENT;
+}
+
+/*
+ * Read at least "least" and at most "most" bytes of the stream, fewer only
+ * where it ends.  Returns how many; raises the server's error as our own.
+ */
+int
+sync_remote_copy_read(SyncRemote *remote, char *buffer, int least, int most)
+{
+	int filled = 0;
+
+	while (filled < most)
+	{
+		int part;
+
+		if (remote->message == NULL && !next_message(remote, filled < least))
+			break;
+		part =
+			Min(remote->message_length - remote->message_used, most - filled);
+		memcpy(buffer + filled, remote->message + remote->message_used, part);
+		remote->message_used += part;
+		filled += part;
+		if (remote->message_used == remote->message_length)
+		{
+			PQfreemem(remote->message);
+			remote->message = NULL;
+		}
+	}
+	remote->received += filled;
+	return filled;
+}
+
+/*
+ * Get the next message of the stream.  Returns whether there is one: not after
+ * the last, and not where none has come yet and there is no need to "wait".
+ */
+static bool
+next_message(SyncRemote *remote, bool wait)
+{
+	if (remote->copy == SYNC_COPY_SENT)
+	{
+		expect(remote, PGRES_COPY_OUT);
+		remote->copy = SYNC_COPY_RUNNING;
+	}
+	while (remote->copy == SYNC_COPY_RUNNING)
+	{
+		int length = PQgetCopyData(remote->conn, &remote->message, 1);
+
+		if (length > 0)
+		{
+			remote->message_length = length;
+			remote->message_used = 0;
+			return true;
+		}
+		if (length < -1)
+			sync_remote_report_lost(remote);
+		if (length == -1)
+		{
+			expect(remote, PGRES_COMMAND_OK);
+			remote->copy = SYNC_COPY_ENDED;
+		}
+		else if (!wait)
+			return false;
+		else
+		{
+			sync_remote_wait(remote, WL_SOCKET_READABLE);
+			if (!PQconsumeInput(remote->conn))
+				sync_remote_report_lost(remote);
+		}
+	}
+	return false;
+}
+
+/*
+ * Take the next result, which has to have that status.
+ */
+static void
+expect(SyncRemote *remote, ExecStatusType expected)
+{
+	PGresult *result = sync_remote_next_result(remote);
+
+	if (result == NULL || PQresultStatus(result) != expected)
+		sync_remote_report_failure(remote, result);
+	PQclear(result);
+}

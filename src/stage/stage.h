@@ -1,0 +1,101 @@
+/*-------------------------------------------------------------------------
+ *
+ * stage.h
+ *	  Rows from a source, in the columns of a target and the order of a key.
+ *
+ * A source is opened (stage_source.c), which tells its columns; whoever wants
+ * its rows says how (SyncReading) and gets a reader (stage_reader.c).  Where
+ * rows come from is a file each: a query here (stage_query.c), one on a
+ * foreign server (stage_server.c).  Rows whose order cannot be left to
+ * another server are sorted here (stage_sort.c).
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef STAGE_H
+#define STAGE_H
+
+#include "access/tupdesc.h"
+#include "nodes/pg_list.h"
+
+#include "kit/kit_rows.h"
+#include "remote/remote.h"
+
+/* A column that the source delivers */
+typedef struct SyncSourceColumn
+{
+	char *name;
+	Oid type; /* as the source's server numbers it */
+} SyncSourceColumn;
+
+/* Where rows come from */
+typedef struct SyncSource
+{
+	const char *query;
+	const char *server; /* NULL: this database */
+	SyncRemote *remote; /* the transaction there */
+	List *columns;		/* SyncSourceColumn */
+} SyncSource;
+
+/* What happens to rows with one key */
+typedef enum SyncDuplicates
+{
+	SYNC_DUPLICATES_FAIL,
+	SYNC_DUPLICATES_LAST,	/* the last one is taken */
+	SYNC_DUPLICATES_REJECT, /* likewise, and the others are put aside */
+} SyncDuplicates;
+
+/* How a source is to be read; lives as long as its reader */
+typedef struct SyncReading
+{
+	TupleDesc desc; /* the target's columns that are read, the key first */
+	int nkeys;		/* 0: in any order */
+	List *order_by; /* names of source columns that order rows with one key */
+	SyncDuplicates duplicates;
+	Oid target; /* for the server's view of progress */
+	const char *target_name;
+	SyncRejectSink reject;
+	void *reject_arg;
+} SyncReading;
+
+/* Two rows that take turns, so that one is valid while the next is made */
+typedef struct SyncRowTurns
+{
+	SyncRow rows[2];
+	MemoryContext contexts[2]; /* reset when a row's turn comes again */
+	int turn;
+} SyncRowTurns;
+
+typedef struct SyncReader SyncReader;
+
+/* in stage_source.c */
+extern SyncSource *sync_stage_open(const char *query, const char *server);
+extern SyncSourceColumn *sync_stage_column(SyncSource *source,
+										   const char *name);
+extern int64 sync_stage_bytes(SyncSource *source);
+extern void sync_stage_close(SyncSource *source);
+
+/* in stage_reader.c */
+extern SyncReader *sync_stage_read(SyncSource *source, SyncReading *reading);
+extern SyncRow *sync_stage_next(void *reader);
+extern int64 sync_stage_rows(SyncReader *reader);
+extern int64 sync_stage_superseded(SyncReader *reader);
+extern void sync_stage_turns_init(SyncRowTurns *turns, int ncolumns);
+extern SyncRow *sync_stage_turn(SyncRowTurns *turns);
+
+/* in stage_query.c */
+extern void *sync_stage_query_start(SyncSource *source, SyncReading *reading);
+extern SyncRow *sync_stage_query_next(void *reader);
+
+/* in stage_server.c */
+extern void *sync_stage_server_start(SyncSource *source,
+									 SyncReading *reading,
+									 bool *ordered);
+extern SyncRow *sync_stage_server_next(void *reader);
+
+/* in stage_sort.c */
+extern void *sync_stage_sort_start(SyncReading *reading,
+								   SyncRowNext next,
+								   void *arg);
+extern SyncRow *sync_stage_sort_next(void *sorter);
+
+#endif /* STAGE_H */

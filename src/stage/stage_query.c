@@ -1,0 +1,156 @@
+/*-------------------------------------------------------------------------
+ *
+ * stage_query.c
+ *	  The rows of a query of this database.
+ *
+ * The query is sorted and read by a cursor.  It casts each column to the
+ * target's type; the length and precision of that type are applied to each
+ * value as an assignment would, which refuses what a cast would cut.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "lib/stringinfo.h"
+#include "utils/builtins.h"
+
+#include "kit/kit_coerce.h"
+#include "kit/kit_cursor.h"
+#include "kit/kit_ident.h"
+#include "kit/kit_order.h"
+#include "kit/kit_spi.h"
+#include "stage/stage.h"
+
+/* Reads a query */
+typedef struct QueryReader
+{
+	SyncCursor *cursor;
+	int ncolumns;
+	SyncCoercion **coercions; /* of each column, NULL: none is needed */
+	bool coerces;
+	SyncRowTurns turns;
+} QueryReader;
+
+static char *compose_query(SyncSource *source, SyncReading *reading);
+static char *compose_column(SyncSource *source, Form_pg_attribute column);
+
+/*
+ * Open the cursor, in the order of the key and of order_by.
+ */
+void *
+sync_stage_query_start(SyncSource *source, SyncReading *reading)
+{
+	QueryReader *reader = palloc0(sizeof(QueryReader));
+	char *sql = compose_query(source, reading);
+	TupleDesc found = sync_kit_spi_describe(sql);
+
+	reader->ncolumns = reading->desc->natts;
+	reader->coercions = palloc0(reader->ncolumns * sizeof(SyncCoercion *));
+	for (int i = 0; i < reader->ncolumns; i++)
+	{
+		reader->coercions[i] =
+			sync_kit_coercion_create(TupleDescAttr(found, i),
+									 TupleDescAttr(reading->desc, i));
+		if (reader->coercions[i])
+			reader->coerces = true;
+	}
+	sync_stage_turns_init(&reader->turns, reader->ncolumns);
+	reader->cursor = sync_kit_cursor_open(sql, NULL);
+	return reader;
+}
+
+/*
+ * The next row; a SyncRowNext.  It is valid until the second call from here.
+ */
+SyncRow *
+sync_stage_query_next(void *arg)
+{
+	QueryReader *reader = arg;
+	SyncRow *row = sync_kit_cursor_next(reader->cursor);
+	SyncRow *coerced;
+	MemoryContext caller;
+
+	if (row == NULL || !reader->coerces)
+		return row;
+
+	coerced = sync_stage_turn(&reader->turns);
+	caller = MemoryContextSwitchTo(reader->turns.contexts[reader->turns.turn]);
+	for (int i = 0; i < reader->ncolumns; i++)
+	{
+		coerced->nulls[i] = row->nulls[i];
+		coerced->values[i] =
+			reader->coercions[i]
+				? sync_kit_coerce(reader->coercions[i],
+								  row->values[i],
+								  &coerced->nulls[i])
+				: row->values[i];
+	}
+	coerced->number = row->number;
+	MemoryContextSwitchTo(caller);
+	return coerced;
+}
+
+/*
+ * The statement of the cursor.
+ */
+static char *
+compose_query(SyncSource *source, SyncReading *reading)
+{
+	StringInfoData sql;
+	const char *separator = "SELECT ";
+	ListCell *cell;
+
+	initStringInfo(&sql);
+	for (int i = 0; i < reading->desc->natts; i++)
+	{
+		appendStringInfo(&sql,
+						 "%s%s",
+						 separator,
+						 compose_column(source,
+										TupleDescAttr(reading->desc, i)));
+		separator = ", ";
+	}
+	appendStringInfo(&sql, " FROM (\n%s\n) AS source", source->query);
+
+	separator = " ORDER BY ";
+	for (int i = 0; i < reading->nkeys; i++)
+	{
+		Form_pg_attribute column = TupleDescAttr(reading->desc, i);
+
+		appendStringInfo(&sql,
+						 "%s%s",
+						 separator,
+						 sync_kit_order_clause(compose_column(source, column),
+											   column->atttypid));
+		separator = ", ";
+	}
+	foreach(cell, reading->order_by)
+	{
+		appendStringInfo(&sql,
+						 "%ssource.%s",
+						 separator,
+						 sync_kit_quote(lfirst(cell)));
+		separator = ", ";
+	}
+	return sql.data;
+}
+
+/*
+ * A column as the target's type, without its length and precision.
+ */
+static char *
+compose_column(SyncSource *source, Form_pg_attribute column)
+{
+	const char *name = NameStr(column->attname);
+	char *expression = psprintf("source.%s", sync_kit_quote(name));
+
+	/* a column that needs no cast can be read off an index in its order */
+	if (sync_stage_column(source, name)->type == column->atttypid)
+		return expression;
+	return psprintf("CAST(%s AS %s)",
+					expression,
+					format_type_extended(column->atttypid,
+										 -1,
+										 FORMAT_TYPE_TYPEMOD_GIVEN |
+											 FORMAT_TYPE_FORCE_QUALIFY));
+}

@@ -1,0 +1,153 @@
+/*-------------------------------------------------------------------------
+ *
+ * stage_sort.c
+ *	  Sorting rows that another server cannot sort for us.
+ *
+ * Memory is bounded by work_mem; beyond it, the sort uses temporary files.
+ * Rows with one key stay in the order in which they came.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_operator.h"
+#include "catalog/pg_type.h"
+#include "executor/tuptable.h"
+#include "miscadmin.h"
+#include "utils/tuplesort.h"
+
+#include "kit/kit_order.h"
+#include "stage/stage.h"
+
+/* Sorts rows; what is sorted has their number as one more column */
+typedef struct Sorter
+{
+	SyncRowNext next;
+	void *next_arg;
+	TupleDesc desc;
+	Tuplesortstate *sort; /* NULL: nothing was read yet */
+	SyncKeyOrder *order;
+	TupleTableSlot *slots[2]; /* a row stays valid while the next is read */
+	SyncRow rows[2];
+	int turn;
+} Sorter;
+
+static TupleDesc add_number(TupleDesc desc);
+static Tuplesortstate *begin_sort(Sorter *sorter);
+static void read_all(Sorter *sorter);
+
+/*
+ * Prepare to sort the rows that "next" gives by the key of the reading.
+ */
+void *
+sync_stage_sort_start(SyncReading *reading, SyncRowNext next, void *arg)
+{
+	Sorter *sorter = palloc0(sizeof(Sorter));
+
+	sorter->next = next;
+	sorter->next_arg = arg;
+	sorter->desc = add_number(reading->desc);
+	sorter->order = sync_kit_order_create(reading->desc, reading->nkeys);
+	for (int i = 0; i < lengthof(sorter->slots); i++)
+		sorter->slots[i] =
+			MakeSingleTupleTableSlot(sorter->desc, &TTSOpsMinimalTuple);
+	return sorter;
+}
+
+/*
+ * The next row in order; a SyncRowNext.  The first call reads all of them.  The
+ * row is valid until the second call from here.
+ */
+SyncRow *
+sync_stage_sort_next(void *arg)
+{
+	Sorter *sorter = arg;
+	TupleTableSlot *slot;
+	SyncRow *row;
+
+	if (sorter->sort == NULL)
+		read_all(sorter);
+
+	sorter->turn = 1 - sorter->turn;
+	slot = sorter->slots[sorter->turn];
+	if (!tuplesort_gettupleslot(sorter->sort, true, true, slot, NULL))
+		return NULL;
+	slot_getallattrs(slot);
+	row = &sorter->rows[sorter->turn];
+	row->values = slot->tts_values;
+	row->nulls = slot->tts_isnull;
+	row->number = DatumGetInt64(slot->tts_values[sorter->desc->natts - 1]);
+	return row;
+}
+
+/*
+ * The same columns and one for the number of the row.
+ */
+static TupleDesc
+add_number(TupleDesc desc)
+{
+	TupleDesc wider = CreateTemplateTupleDesc(desc->natts + 1);
+
+	for (int i = 1; i <= desc->natts; i++)
+		TupleDescCopyEntry(wider, i, desc, i);
+	TupleDescInitEntry(wider, desc->natts + 1, "number", INT8OID, -1, 0);
+	return wider;
+}
+
+/*
+ * Begin a sort by the key, then by the number.
+ */
+static Tuplesortstate *
+begin_sort(Sorter *sorter)
+{
+	int nkeys = sorter->order->nkeys + 1;
+	AttrNumber *columns = palloc(nkeys * sizeof(AttrNumber));
+	Oid *operators = palloc(nkeys * sizeof(Oid));
+	Oid *collations = palloc0(nkeys * sizeof(Oid));
+	bool *nulls_first = palloc0(nkeys * sizeof(bool));
+
+	for (int i = 0; i < nkeys - 1; i++)
+	{
+		columns[i] = i + 1;
+		operators[i] = sorter->order->less_than[i];
+		collations[i] = sorter->order->collations[i];
+	}
+	columns[nkeys - 1] = sorter->desc->natts;
+	operators[nkeys - 1] = Int8LessOperator;
+	return tuplesort_begin_heap(sorter->desc,
+								nkeys,
+								columns,
+								operators,
+								collations,
+								nulls_first,
+								work_mem,
+								NULL,
+								TUPLESORT_NONE);
+}
+
+/*
+ * Read all rows and sort them.
+ */
+static void
+read_all(Sorter *sorter)
+{
+	int ncolumns = sorter->desc->natts - 1;
+	TupleTableSlot *slot =
+		MakeSingleTupleTableSlot(sorter->desc, &TTSOpsVirtual);
+	SyncRow *row;
+
+	sorter->sort = begin_sort(sorter);
+	while ((row = sorter->next(sorter->next_arg)) != NULL)
+	{
+		CHECK_FOR_INTERRUPTS();
+		ExecClearTuple(slot);
+		memcpy(slot->tts_values, row->values, ncolumns * sizeof(Datum));
+		memcpy(slot->tts_isnull, row->nulls, ncolumns * sizeof(bool));
+		slot->tts_values[ncolumns] = Int64GetDatum(row->number);
+		slot->tts_isnull[ncolumns] = false;
+		ExecStoreVirtualTuple(slot);
+		tuplesort_puttupleslot(sorter->sort, slot);
+	}
+	ExecDropSingleTupleTableSlot(slot);
+	tuplesort_performsort(sorter->sort);
+}

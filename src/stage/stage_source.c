@@ -1,0 +1,135 @@
+/*-------------------------------------------------------------------------
+ *
+ * stage_source.c
+ *	  Opening a source: which columns does its query return?
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "foreign/foreign.h"
+#include "utils/builtins.h"
+
+#include "kit/kit_spi.h"
+#include "stage/stage.h"
+
+static void add_column(SyncSource *source, const char *name, Oid type);
+static void describe_here(SyncSource *source, const char *sql);
+static void describe_there(SyncSource *source, const char *sql);
+
+/*
+ * Open a query as a source, in this database or on a foreign server, where it
+ * gets a transaction of its own.  It is not run yet.  The source is closed by
+ * sync_stage_close or by the end of the transaction.
+ */
+SyncSource *
+sync_stage_open(const char *query, const char *server)
+{
+	SyncSource *source = palloc0(sizeof(SyncSource));
+	char *sql = psprintf("SELECT * FROM (\n%s\n) AS source", query);
+
+	source->query = query;
+	source->server = server;
+	if (server)
+		describe_there(source, sql);
+	else
+		describe_here(source, sql);
+	return source;
+}
+
+/*
+ * The column of that exact name, or NULL.
+ */
+SyncSourceColumn *
+sync_stage_column(SyncSource *source, const char *name)
+{
+	ListCell *cell;
+
+	foreach(cell, source->columns)
+	{
+		SyncSourceColumn *column = lfirst(cell);
+
+		if (strcmp(column->name, name) == 0)
+			return column;
+	}
+	return NULL;
+}
+
+/*
+ * How many bytes came from another server.
+ */
+int64
+sync_stage_bytes(SyncSource *source)
+{
+	return source->remote ? source->remote->received : 0;
+}
+
+/*
+ * Close a source.
+ */
+void
+sync_stage_close(SyncSource *source)
+{
+	if (source->remote)
+		sync_remote_close(source->remote);
+	source->remote = NULL;
+}
+
+/*
+ * Note a column.  Columns are matched by their names, so that none may come
+ * twice.
+ */
+static void
+add_column(SyncSource *source, const char *name, Oid type)
+{
+	SyncSourceColumn *column = palloc(sizeof(SyncSourceColumn));
+
+	if (sync_stage_column(source, name))
+		ereport(ERROR,
+				errcode(ERRCODE_DUPLICATE_COLUMN),
+				errmsg("column \"%s\" comes more than once in the source",
+					   name),
+				errhint("Give the columns of the query different names with AS."));
+	column->name = pstrdup(name);
+	column->type = type;
+	source->columns = lappend(source->columns, column);
+}
+
+/*
+ * Ask this database.
+ */
+static void
+describe_here(SyncSource *source, const char *sql)
+{
+	TupleDesc desc = sync_kit_spi_describe(sql);
+
+	for (int i = 0; i < desc->natts; i++)
+		add_column(source,
+				   NameStr(TupleDescAttr(desc, i)->attname),
+				   TupleDescAttr(desc, i)->atttypid);
+}
+
+/*
+ * Ask the foreign server.
+ */
+static void
+describe_there(SyncSource *source, const char *sql)
+{
+	List *columns;
+	ListCell *cell;
+
+	if (GetForeignServerByName(source->server, true) == NULL)
+		ereport(ERROR,
+				errcode(ERRCODE_UNDEFINED_OBJECT),
+				errmsg("server \"%s\" does not exist", source->server),
+				errhint("Run CREATE SERVER %s FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '...', dbname '...'), then CREATE USER MAPPING.",
+						quote_identifier(source->server)));
+	source->remote = sync_remote_begin(source->server, true);
+	columns = sync_remote_describe(source->remote, sql);
+	foreach(cell, columns)
+	{
+		SyncRemoteColumn *column = lfirst(cell);
+
+		add_column(source, column->name, column->type);
+	}
+}
