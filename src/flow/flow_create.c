@@ -57,7 +57,11 @@ sync_flow_create(SyncStream *stream)
 	if (stream->server)
 		(void) GetForeignServerByName(stream->server, false);
 	else
+	{
+		/* begun, and not waited for: it tells whether types fit */
 		sync_flow_open_source(flow);
+		sync_stage_read_end(sync_stage_read(flow->source, &flow->reading));
+	}
 	sync_flow_store(stream, flow->target->qualified);
 	sync_flow_close(flow);
 }

@@ -11,7 +11,9 @@
 #include "funcapi.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/rel.h"
 #include "utils/snapmgr.h"
 
 #include "flow/flow.h"
@@ -22,6 +24,7 @@ typedef struct Diff
 {
 	TupleDesc key;	  /* the columns of the key */
 	TupleDesc others; /* those after them */
+	TupleDesc mark;	  /* the column that marks rows as deleted, or NULL */
 	int left;		  /* lines still wanted */
 	SyncDiffSink sink;
 	void *sink_arg;
@@ -29,10 +32,14 @@ typedef struct Diff
 } Diff;
 
 static TupleDesc part_of(TupleDesc desc, int first, int last);
+static TupleDesc mark_of(SyncFlow *flow);
 static bool put_line(void *arg,
 					 SyncAction action,
 					 SyncRow *before,
 					 SyncRow *after);
+static bool is_marked(Diff *diff, SyncRow *before);
+static void show_mark(Diff *diff, SyncRow *before, Datum *others);
+static Datum print_json(TupleDesc desc, SyncRow *row, int first);
 static Datum print_others(Diff *diff, SyncRow *row, SyncRow *other);
 
 /*
@@ -45,6 +52,7 @@ sync_flow_diff(SyncStream *stream, int max_rows, SyncDiffSink sink, void *arg)
 	SyncFlow *flow = sync_flow_open_target(stream);
 	SyncCounts counts = {0};
 	Diff diff = {.left = max_rows, .sink = sink, .sink_arg = arg};
+	SyncReader *reader;
 	TupleDesc desc;
 	int nkeys;
 
@@ -53,18 +61,22 @@ sync_flow_diff(SyncStream *stream, int max_rows, SyncDiffSink sink, void *arg)
 	nkeys = flow->merge.nkeys;
 	diff.key = part_of(desc, 1, nkeys);
 	diff.others = part_of(desc, nkeys + 1, desc->natts);
+	if (flow->merge.mode == SYNC_MODE_SOFT_DELETE)
+		diff.mark = mark_of(flow);
 	diff.scratch = AllocSetContextCreate(CurrentMemoryContext,
 										 "sync diff line",
 										 ALLOCSET_DEFAULT_SIZES);
 
 	CommandCounterIncrement();
 	PushActiveSnapshot(GetTransactionSnapshot());
+	reader = sync_stage_read(flow->source, &flow->reading);
 	sync_merge_compare(&flow->merge,
 					   sync_stage_next,
-					   sync_stage_read(flow->source, &flow->reading),
+					   reader,
 					   put_line,
 					   &diff,
 					   &counts);
+	sync_stage_read_end(reader);
 	PopActiveSnapshot();
 	MemoryContextDelete(diff.scratch);
 	sync_flow_close(flow);
@@ -81,6 +93,23 @@ part_of(TupleDesc desc, int first, int last)
 	for (int i = first; i <= last; i++)
 		TupleDescCopyEntry(part, i - first + 1, desc, i);
 	return BlessTupleDesc(part);
+}
+
+/*
+ * The column that marks rows as deleted, as a form of rows of its own.
+ */
+static TupleDesc
+mark_of(SyncFlow *flow)
+{
+	Relation relation = flow->target->relation;
+	TupleDesc mark = CreateTemplateTupleDesc(1);
+
+	TupleDescCopyEntry(mark,
+					   1,
+					   RelationGetDescr(relation),
+					   get_attnum(RelationGetRelid(relation),
+								  flow->merge.deleted_at));
+	return BlessTupleDesc(mark);
 }
 
 /*
@@ -112,6 +141,8 @@ put_line(void *arg, SyncAction action, SyncRow *before, SyncRow *after)
 		others[0] = print_others(diff, before, after);
 	if (after)
 		others[1] = print_others(diff, after, before);
+	if (before && after && is_marked(diff, before))
+		show_mark(diff, before, others);
 	MemoryContextSwitchTo(caller);
 	diff->sink(diff->sink_arg,
 			   words[action],
@@ -123,6 +154,52 @@ put_line(void *arg, SyncAction action, SyncRow *before, SyncRow *after)
 }
 
 /*
+ * Whether a row of the target is marked as deleted.
+ */
+static bool
+is_marked(Diff *diff, SyncRow *before)
+{
+	return diff->mark && !before->nulls[diff->key->natts + diff->others->natts];
+}
+
+/*
+ * Add to both sides of an update that the row is to be marked no more.
+ */
+static void
+show_mark(Diff *diff, SyncRow *before, Datum *others)
+{
+	Datum value = (Datum) 0;
+	bool isnull = true;
+	SyncRow unmarked = {.values = &value, .nulls = &isnull};
+
+	others[0] =
+		DirectFunctionCall2(jsonb_concat,
+							others[0],
+							print_json(diff->mark,
+									   before,
+									   diff->key->natts + diff->others->natts));
+	others[1] = DirectFunctionCall2(jsonb_concat,
+									others[1],
+									print_json(diff->mark, &unmarked, 0));
+}
+
+/*
+ * The columns of a row from the one at "first" on, as jsonb.
+ */
+static Datum
+print_json(TupleDesc desc, SyncRow *row, int first)
+{
+	SyncRow part = {
+		.values = row->values + first,
+		.nulls = row->nulls + first,
+	};
+
+	return DirectFunctionCall1(jsonb_in,
+							   CStringGetDatum(sync_kit_print_json(desc,
+																   &part)));
+}
+
+/*
  * The columns of a row after the key, as jsonb; without those that are the same
  * in the other row, if there is one.
  */
@@ -130,14 +207,7 @@ static Datum
 print_others(Diff *diff, SyncRow *row, SyncRow *other)
 {
 	int nkeys = diff->key->natts;
-	SyncRow others = {
-		.values = row->values + nkeys,
-		.nulls = row->nulls + nkeys,
-	};
-	Datum json =
-		DirectFunctionCall1(jsonb_in,
-							CStringGetDatum(sync_kit_print_json(diff->others,
-																&others)));
+	Datum json = print_json(diff->others, row, nkeys);
 
 	for (int i = 0; other && i < diff->others->natts; i++)
 	{

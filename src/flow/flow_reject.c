@@ -97,10 +97,11 @@ sync_flow_reject(void *arg, SyncRow *row, ErrorData *error)
 	if (rejects->gathered.count == stream->max_rejects)
 		ereport(ERROR,
 				errcode(SYNC_ERRCODE_TOO_MANY_REJECTS),
-				errmsg("%s rejects more than " INT64_FORMAT " rows",
-					   stream->label,
-					   stream->max_rejects),
-				errdetail("The last one, row " INT64_FORMAT ": %s",
+				errmsg("%s has more rejects than max_rejects allows",
+					   stream->label),
+				errdetail("It allows " INT64_FORMAT
+						  ". The next one is row " INT64_FORMAT ": %s.",
+						  stream->max_rejects,
 						  row->number,
 						  error->message),
 				errhint("Look at the source, or raise max_rejects."));

@@ -135,6 +135,7 @@ compare(StreamRun *work, SyncFlow *flow, SyncCounts *counts)
 					   delta ? sync_merge_delta_put : NULL,
 					   delta,
 					   counts);
+	sync_stage_read_end(reader);
 	PopActiveSnapshot();
 
 	work->run->rows_read = sync_stage_rows(reader);

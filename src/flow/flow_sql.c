@@ -11,6 +11,7 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "utils/builtins.h"
+#include "utils/float.h"
 #include "utils/fmgrprotos.h"
 #include "utils/numeric.h"
 #include "utils/timestamp.h"
@@ -63,6 +64,7 @@ sync_sql_create_stream(PG_FUNCTION_ARGS)
 	stream.duplicates =
 		sync_flow_duplicates(sync_kit_text_argument(fcinfo, 9), stream.label);
 	stream.order_by = sync_kit_texts_argument(fcinfo, 10, "order_by");
+	stream.max_delete_share = get_float8_nan();
 	if (!PG_ARGISNULL(11))
 		stream.max_delete_share =
 			DatumGetFloat8(DirectFunctionCall1(numeric_float8,

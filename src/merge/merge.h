@@ -6,7 +6,8 @@
  * The data flows one way: rows come in the order of their key and are compared
  * with those of the target, read in the same order (merge_compare.c).  What
  * differs is staged (merge_delta.c) and applied by set-based statements
- * (merge_apply.c), whose SQL is composed in merge_compose.c.
+ * (merge_apply.c), whose SQL is composed in merge_compose.c.  Where rows that
+ * cannot be written are to be put aside, a sieve finds them (merge_sieve.c).
  *
  *-------------------------------------------------------------------------
  */
@@ -60,7 +61,6 @@ typedef struct SyncCounts
 	int64 updated;
 	int64 unchanged;
 	int64 deleted;
-	int64 rejected; /* while writing */
 } SyncCounts;
 
 /* A row against its target */
@@ -92,6 +92,11 @@ typedef struct SyncDelta
 	bool keeps;				/* whether "kept" is needed */
 } SyncDelta;
 
+/* Writes staged rows, and adds to the counts what it wrote */
+typedef void (*SyncWriter)(SyncMerge *merge,
+						   SyncNamedRows *rows,
+						   SyncCounts *counts);
+
 /* in merge_target.c */
 extern SyncTarget *sync_merge_open_target(const char *name);
 extern void sync_merge_close_target(SyncTarget *target);
@@ -120,6 +125,12 @@ extern void sync_merge_delta_free(SyncDelta *delta);
 /* in merge_apply.c */
 extern void sync_merge_apply(SyncMerge *merge,
 							 SyncDelta *delta,
+							 SyncCounts *counts);
+
+/* in merge_sieve.c */
+extern void sync_merge_sieve(SyncMerge *merge,
+							 SyncNamedRows *rows,
+							 SyncWriter write,
 							 SyncCounts *counts);
 
 /* in merge_compose.c */

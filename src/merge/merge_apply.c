@@ -26,6 +26,13 @@ typedef struct InsertAttempt
 	int64 inserted;
 } InsertAttempt;
 
+static void write_rows(SyncMerge *merge,
+					   SyncNamedRows *rows,
+					   SyncWriter write,
+					   SyncCounts *counts);
+static void update_rows(SyncMerge *merge,
+						SyncNamedRows *rows,
+						SyncCounts *counts);
 static void insert_rows(SyncMerge *merge,
 						SyncNamedRows *rows,
 						SyncCounts *counts);
@@ -33,9 +40,6 @@ static void attempt_insert(void *attempt);
 static void insert_with_conflicts(SyncMerge *merge,
 								  SyncNamedRows *rows,
 								  SyncCounts *counts);
-static void update_rows(SyncMerge *merge,
-						SyncNamedRows *rows,
-						SyncCounts *counts);
 
 /*
  * Write a delta with the caller's rights.  "counts" says then what was written,
@@ -53,10 +57,8 @@ sync_merge_apply(SyncMerge *merge, SyncDelta *delta, SyncCounts *counts)
 			sync_kit_spi_run_with(sync_merge_compose_delete(merge),
 								  NULL,
 								  &delta->deleted);
-	if (delta->updated.count > 0)
-		update_rows(merge, &delta->updated, counts);
-	if (delta->inserted.count > 0)
-		insert_rows(merge, &delta->inserted, counts);
+	write_rows(merge, &delta->updated, update_rows, counts);
+	write_rows(merge, &delta->inserted, insert_rows, counts);
 	if (delta->kept.count > 0)
 		(void) sync_kit_spi_run_with(sync_merge_compose_touch(merge),
 									 NULL,
@@ -64,7 +66,38 @@ sync_merge_apply(SyncMerge *merge, SyncDelta *delta, SyncCounts *counts)
 }
 
 /*
- * Add the new rows.
+ * Write staged rows, if there are any.
+ */
+static void
+write_rows(SyncMerge *merge,
+		   SyncNamedRows *rows,
+		   SyncWriter write,
+		   SyncCounts *counts)
+{
+	if (rows->count == 0)
+		return;
+	if (merge->rejects)
+		sync_merge_sieve(merge, rows, write, counts);
+	else
+		write(merge, rows, counts);
+}
+
+/*
+ * Update the rows that differ; a SyncWriter.
+ */
+static void
+update_rows(SyncMerge *merge, SyncNamedRows *rows, SyncCounts *counts)
+{
+	counts->updated +=
+		sync_kit_spi_run_with(sync_merge_compose_update(merge,
+														rows->name,
+														false),
+							  NULL,
+							  rows);
+}
+
+/*
+ * Add the new rows; a SyncWriter.
  */
 static void
 insert_rows(SyncMerge *merge, SyncNamedRows *rows, SyncCounts *counts)
@@ -102,25 +135,13 @@ static void
 insert_with_conflicts(SyncMerge *merge, SyncNamedRows *rows, SyncCounts *counts)
 {
 	char *update = sync_merge_compose_update(merge, rows->name, true);
-
-	if (update)
-		counts->updated += sync_kit_spi_run_with(update, NULL, rows);
-	counts->inserted +=
+	int64 updated = update ? sync_kit_spi_run_with(update, NULL, rows) : 0;
+	int64 inserted =
 		sync_kit_spi_run_with(sync_merge_compose_insert(merge, true),
 							  NULL,
 							  rows);
-}
 
-/*
- * Update the rows that differ.
- */
-static void
-update_rows(SyncMerge *merge, SyncNamedRows *rows, SyncCounts *counts)
-{
-	counts->updated +=
-		sync_kit_spi_run_with(sync_merge_compose_update(merge,
-														rows->name,
-														false),
-							  NULL,
-							  rows);
+	counts->updated += updated;
+	counts->inserted += inserted;
+	counts->unchanged += rows->count - updated - inserted;
 }

@@ -77,6 +77,7 @@ extern void sync_stage_close(SyncSource *source);
 /* in stage_reader.c */
 extern SyncReader *sync_stage_read(SyncSource *source, SyncReading *reading);
 extern SyncRow *sync_stage_next(void *reader);
+extern void sync_stage_read_end(SyncReader *reader);
 extern int64 sync_stage_rows(SyncReader *reader);
 extern int64 sync_stage_superseded(SyncReader *reader);
 extern void sync_stage_turns_init(SyncRowTurns *turns, int ncolumns);
@@ -85,17 +86,20 @@ extern SyncRow *sync_stage_turn(SyncRowTurns *turns);
 /* in stage_query.c */
 extern void *sync_stage_query_start(SyncSource *source, SyncReading *reading);
 extern SyncRow *sync_stage_query_next(void *reader);
+extern void sync_stage_query_end(void *reader);
 
 /* in stage_server.c */
 extern void *sync_stage_server_start(SyncSource *source,
 									 SyncReading *reading,
 									 bool *ordered);
 extern SyncRow *sync_stage_server_next(void *reader);
+extern void sync_stage_server_end(void *reader);
 
 /* in stage_sort.c */
 extern void *sync_stage_sort_start(SyncReading *reading,
 								   SyncRowNext next,
 								   void *arg);
 extern SyncRow *sync_stage_sort_next(void *sorter);
+extern void sync_stage_sort_end(void *sorter);
 
 #endif /* STAGE_H */

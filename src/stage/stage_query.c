@@ -13,6 +13,7 @@
 
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 
 #include "kit/kit_coerce.h"
 #include "kit/kit_cursor.h"
@@ -91,6 +92,15 @@ sync_stage_query_next(void *arg)
 }
 
 /*
+ * Close the cursor.
+ */
+void
+sync_stage_query_end(void *arg)
+{
+	sync_kit_cursor_close(((QueryReader *) arg)->cursor);
+}
+
+/*
  * The statement of the cursor.
  */
 static char *
@@ -136,7 +146,8 @@ compose_query(SyncSource *source, SyncReading *reading)
 }
 
 /*
- * A column as the target's type, without its length and precision.
+ * A column as the target's type, without its length and precision, and without
+ * what a domain adds: a cast to it would cut a text that is too long.
  */
 static char *
 compose_column(SyncSource *source, Form_pg_attribute column)
@@ -149,7 +160,7 @@ compose_column(SyncSource *source, Form_pg_attribute column)
 		return expression;
 	return psprintf("CAST(%s AS %s)",
 					expression,
-					format_type_extended(column->atttypid,
+					format_type_extended(getBaseType(column->atttypid),
 										 -1,
 										 FORMAT_TYPE_TYPEMOD_GIVEN |
 											 FORMAT_TYPE_FORCE_QUALIFY));

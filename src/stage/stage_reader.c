@@ -17,14 +17,22 @@
 #include "kit/kit_print.h"
 #include "stage/stage.h"
 
+/* Where rows come from, each valid until the second call of "next" from there */
+typedef struct RowOrigin
+{
+	SyncRowNext next;
+	void (*end)(void *arg);
+	void *arg;
+} RowOrigin;
+
 /* Reads a source */
 struct SyncReader
 {
 	SyncSource *source;
 	SyncReading *reading;
 	SyncKeyOrder *order; /* NULL: in any order */
-	SyncRowNext next;	 /* where rows come from, */
-	void *next_arg;		 /* each valid until the second call from there */
+	RowOrigin origin;	 /* the source itself */
+	RowOrigin sorted;	 /* it, or what sorts it */
 	SyncRow *ahead;		 /* read, and not handed out */
 	bool started;
 	int64 rows;
@@ -52,23 +60,28 @@ sync_stage_read(SyncSource *source, SyncReading *reading)
 	reader->reading = reading;
 	if (source->remote)
 	{
-		reader->next = sync_stage_server_next;
-		reader->next_arg = sync_stage_server_start(source, reading, &ordered);
+		reader->origin.next = sync_stage_server_next;
+		reader->origin.end = sync_stage_server_end;
+		reader->origin.arg = sync_stage_server_start(source, reading, &ordered);
 	}
 	else
 	{
-		reader->next = sync_stage_query_next;
-		reader->next_arg = sync_stage_query_start(source, reading);
+		reader->origin.next = sync_stage_query_next;
+		reader->origin.end = sync_stage_query_end;
+		reader->origin.arg = sync_stage_query_start(source, reading);
 	}
+	reader->sorted = reader->origin;
 	if (reading->nkeys == 0)
 		return reader;
 
 	reader->order = sync_kit_order_create(reading->desc, reading->nkeys);
 	if (!ordered)
 	{
-		reader->next_arg =
-			sync_stage_sort_start(reading, reader->next, reader->next_arg);
-		reader->next = sync_stage_sort_next;
+		reader->sorted.next = sync_stage_sort_next;
+		reader->sorted.end = sync_stage_sort_end;
+		reader->sorted.arg = sync_stage_sort_start(reading,
+												   reader->origin.next,
+												   reader->origin.arg);
 	}
 	return reader;
 }
@@ -102,6 +115,17 @@ sync_stage_next(void *arg)
 	}
 	error_context_stack = frame.previous;
 	return row;
+}
+
+/*
+ * Stop reading, at the end or before it.
+ */
+void
+sync_stage_read_end(SyncReader *reader)
+{
+	if (reader->sorted.arg != reader->origin.arg)
+		reader->sorted.end(reader->sorted.arg);
+	reader->origin.end(reader->origin.arg);
 }
 
 /*
@@ -158,7 +182,7 @@ sync_stage_turn(SyncRowTurns *turns)
 static SyncRow *
 read_ahead(SyncReader *reader)
 {
-	SyncRow *row = reader->next(reader->next_arg);
+	SyncRow *row = reader->sorted.next(reader->sorted.arg);
 
 	if (row)
 		reader->rows++;

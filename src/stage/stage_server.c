@@ -109,12 +109,22 @@ sync_stage_server_next(void *arg)
 	error_context_stack = frame.previous;
 
 	if (!found)
-	{
-		EndCopyFrom(reader->copy);
 		return NULL;
-	}
 	row->number = ++reader->passed;
 	return row;
+}
+
+/*
+ * End the COPY code's part; what the server still sends is dropped with its
+ * transaction.
+ */
+void
+sync_stage_server_end(void *arg)
+{
+	ServerReader *reader = arg;
+
+	if (reader->copy)
+		EndCopyFrom(reader->copy);
 }
 
 /*

@@ -81,6 +81,20 @@ sync_stage_sort_next(void *arg)
 }
 
 /*
+ * Free the sort and its files.
+ */
+void
+sync_stage_sort_end(void *arg)
+{
+	Sorter *sorter = arg;
+
+	for (int i = 0; i < lengthof(sorter->slots); i++)
+		ExecDropSingleTupleTableSlot(sorter->slots[i]);
+	if (sorter->sort)
+		tuplesort_end(sorter->sort);
+}
+
+/*
  * The same columns and one for the number of the row.
  */
 static TupleDesc
