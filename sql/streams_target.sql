@@ -120,3 +120,20 @@ SELECT count(*), max(id) FROM only_key;
 -- a target that only this session sees
 CREATE TEMP TABLE mine (id int PRIMARY KEY, v text);
 SELECT inserted FROM sync_upsert('mine', 'SELECT 1 AS id, ''x'' AS v', '{id}');
+
+-- few rows are looked up in a large target, which is not read whole
+CREATE TABLE large (id int PRIMARY KEY, v text);
+INSERT INTO large SELECT n, 'v' || n FROM generate_series(1, 20000) AS n;
+ANALYZE large;
+BEGIN;
+SELECT seq_tup_read AS before FROM pg_stat_xact_user_tables WHERE relname = 'large' \gset
+SELECT rows_read, inserted, updated, unchanged
+FROM sync_upsert('large', $$SELECT * FROM (VALUES (9, 'v9'), (30000, 'new'), (7, 'changed'), (0, 'new')) AS v (id, v)$$, '{id}');
+SELECT seq_tup_read - :before AS read FROM pg_stat_xact_user_tables WHERE relname = 'large';
+SELECT * FROM large WHERE id IN (0, 7, 9, 30000) ORDER BY id;
+COMMIT;
+SELECT sync_create_stream('few', 'large', '{id}', 'SELECT n AS id, ''w'' || n AS v FROM generate_series(20001, 19999, -1) AS n');
+SELECT * FROM sync_diff('few');
+SELECT rows_read, inserted, updated, unchanged FROM sync_run('few', true);
+CREATE FUNCTION many() RETURNS SETOF int ROWS 1 LANGUAGE sql AS 'SELECT generate_series(1, 20000)';
+SELECT rows_read, inserted, updated, unchanged FROM sync_upsert('large', $$SELECT id, 'v' || id AS v FROM many() AS id$$, '{id}');

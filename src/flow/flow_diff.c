@@ -70,6 +70,7 @@ sync_flow_diff(SyncStream *stream, int max_rows, SyncDiffSink sink, void *arg)
 	CommandCounterIncrement();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	reader = sync_stage_read(flow->source, &flow->reading);
+	flow->merge.expected = sync_stage_expected(reader);
 	sync_merge_compare(&flow->merge,
 					   sync_stage_next,
 					   reader,

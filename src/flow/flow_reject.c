@@ -11,10 +11,8 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
-#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
-#include "utils/tuplestore.h"
 
 #include "flow/flow.h"
 #include "kit/kit_error.h"
@@ -25,7 +23,6 @@
 /* The columns in which they are gathered */
 enum RejectColumn
 {
-	REJECT_ROW_NUMBER,
 	REJECT_COLUMN,
 	REJECT_SQLSTATE,
 	REJECT_MESSAGE,
@@ -37,9 +34,9 @@ enum RejectColumn
 struct SyncRejects
 {
 	SyncStream *stream;
-	TupleDesc row; /* what rows consist of */
-	SyncNamedRows gathered;
-	MemoryContext scratch; /* for the row at hand */
+	TupleDesc row;			  /* what rows consist of */
+	SyncStagedRows *gathered; /* numbered */
+	MemoryContext scratch;	  /* for the row at hand */
 };
 
 static void put_text(Datum *values, bool *nulls, int i, const char *text);
@@ -51,7 +48,6 @@ SyncRejects *
 sync_flow_rejects_create(SyncStream *stream, TupleDesc row)
 {
 	static const char *const names[] = {
-		"row_number",
 		"column_name",
 		"error_sqlstate",
 		"error_message",
@@ -62,17 +58,10 @@ sync_flow_rejects_create(SyncStream *stream, TupleDesc row)
 	TupleDesc desc = CreateTemplateTupleDesc(REJECT_COLUMNS);
 
 	for (int i = 0; i < REJECT_COLUMNS; i++)
-		TupleDescInitEntry(desc,
-						   i + 1,
-						   names[i],
-						   i == REJECT_ROW_NUMBER ? INT8OID : TEXTOID,
-						   -1,
-						   0);
+		TupleDescInitEntry(desc, i + 1, names[i], TEXTOID, -1, 0);
 	rejects->stream = stream;
 	rejects->row = row;
-	rejects->gathered.name = "sync_rejected";
-	rejects->gathered.desc = desc;
-	rejects->gathered.rows = tuplestore_begin_heap(false, false, work_mem);
+	rejects->gathered = sync_kit_staged_create("sync_rejected", desc, true);
 	rejects->scratch = AllocSetContextCreate(CurrentMemoryContext,
 											 "sync reject",
 											 ALLOCSET_DEFAULT_SIZES);
@@ -90,11 +79,16 @@ sync_flow_reject(void *arg, SyncRow *row, ErrorData *error)
 	SyncStream *stream = rejects->stream;
 	MemoryContext caller;
 	Datum values[REJECT_COLUMNS];
-	bool nulls[REJECT_COLUMNS] = {false};
+	bool nulls[REJECT_COLUMNS];
+	SyncRow reject = {
+		.values = values,
+		.nulls = nulls,
+		.number = row->number,
+	};
 
 	if (stream->max_rejects == 0)
 		ThrowErrorData(error);
-	if (rejects->gathered.count == stream->max_rejects)
+	if (rejects->gathered->count == stream->max_rejects)
 		ereport(ERROR,
 				errcode(SYNC_ERRCODE_TOO_MANY_REJECTS),
 				errmsg("%s has more rejects than max_rejects allows",
@@ -107,7 +101,6 @@ sync_flow_reject(void *arg, SyncRow *row, ErrorData *error)
 				errhint("Look at the source, or raise max_rejects."));
 
 	caller = MemoryContextSwitchTo(rejects->scratch);
-	values[REJECT_ROW_NUMBER] = Int64GetDatum(row->number);
 	put_text(values, nulls, REJECT_COLUMN, error->column_name);
 	put_text(values,
 			 nulls,
@@ -117,11 +110,7 @@ sync_flow_reject(void *arg, SyncRow *row, ErrorData *error)
 	put_text(values, nulls, REJECT_DETAIL, error->detail);
 	put_text(values, nulls, REJECT_RAW, sync_kit_print_json(rejects->row, row));
 	MemoryContextSwitchTo(caller);
-	tuplestore_putvalues(rejects->gathered.rows,
-						 rejects->gathered.desc,
-						 values,
-						 nulls);
-	rejects->gathered.count++;
+	sync_kit_staged_put(rejects->gathered, &reject);
 	MemoryContextReset(rejects->scratch);
 }
 
@@ -131,7 +120,7 @@ sync_flow_reject(void *arg, SyncRow *row, ErrorData *error)
 int64
 sync_flow_rejects_count(SyncRejects *rejects)
 {
-	return rejects->gathered.count;
+	return rejects->gathered->count;
 }
 
 /*
@@ -147,19 +136,20 @@ sync_flow_rejects_store(SyncRejects *rejects, int64 history_id)
 	SyncOwnerScope scope;
 	char *sql;
 
-	if (rejects->gathered.count == 0)
+	if (rejects->gathered->count == 0)
 		return;
 	sql =
 		sync_kit_bind_schema("INSERT INTO @extschema@.sync_rejects (history_id, stream_name,"
 							 " row_number, column_name, error_sqlstate, error_message,"
 							 " error_detail, raw) "
-							 "SELECT $1::bigint, $2, r.row_number, r.column_name, r.error_sqlstate,"
+							 "SELECT $1::bigint, $2, r.\"" SYNC_NUMBER_COLUMN
+							 "\", r.column_name, r.error_sqlstate,"
 							 " r.error_message, r.error_detail, r.raw::jsonb "
 							 "FROM sync_rejected AS r");
 	sync_kit_owner_enter(&scope);
 	(void) sync_kit_spi_run_with(sql,
 								 sync_kit_text_params(lengthof(values), values),
-								 &rejects->gathered);
+								 rejects->gathered);
 	sync_kit_owner_leave(&scope);
 }
 

@@ -129,6 +129,7 @@ compare(StreamRun *work, SyncFlow *flow, SyncCounts *counts)
 	CommandCounterIncrement();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	reader = sync_stage_read(flow->source, &flow->reading);
+	flow->merge.expected = sync_stage_expected(reader);
 	sync_merge_compare(&flow->merge,
 					   sync_stage_next,
 					   reader,

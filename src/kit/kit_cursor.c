@@ -12,6 +12,7 @@
  */
 #include "postgres.h"
 
+#include "nodes/plannodes.h"
 #include "tcop/dest.h"
 #include "tcop/pquery.h"
 #include "utils/datum.h"
@@ -45,6 +46,7 @@ struct SyncCursor
 	int wanted;	  /* rows to fetch next */
 	int64 passed; /* rows handed out */
 	bool at_end;
+	bool named; /* rows are named in the query */
 };
 
 static void fetch_batch(SyncCursor *cursor);
@@ -60,7 +62,7 @@ static void receiver_destroy(DestReceiver *self);
  * (sub)transaction.
  */
 SyncCursor *
-sync_kit_cursor_open(const char *sql, SyncNamedRows *rows)
+sync_kit_cursor_open(const char *sql, SyncStagedRows *rows)
 {
 	SyncCursor *cursor = palloc0(sizeof(SyncCursor));
 
@@ -70,6 +72,7 @@ sync_kit_cursor_open(const char *sql, SyncNamedRows *rows)
 	cursor->pub.rDestroy = receiver_destroy;
 	cursor->pub.mydest = DestTuplestore;
 	cursor->wanted = BATCH_ROWS_FIRST;
+	cursor->named = rows != NULL;
 	cursor->portal = sync_kit_spi_open(sql, rows);
 	cursor->desc = cursor->portal->tupDesc;
 
@@ -90,6 +93,16 @@ sync_kit_cursor_open(const char *sql, SyncNamedRows *rows)
 		}
 	}
 	return cursor;
+}
+
+/*
+ * How many rows the planner expects.
+ */
+double
+sync_kit_cursor_expected(SyncCursor *cursor)
+{
+	return linitial_node(PlannedStmt, cursor->portal->stmts)
+		->planTree->plan_rows;
 }
 
 /*
@@ -121,7 +134,7 @@ sync_kit_cursor_next(void *arg)
 void
 sync_kit_cursor_close(SyncCursor *cursor)
 {
-	PortalDrop(cursor->portal, false);
+	sync_kit_spi_close(cursor->portal, cursor->named);
 	for (int i = 0; i < lengthof(cursor->batches); i++)
 		MemoryContextDelete(cursor->batches[i].context);
 	pfree(cursor);

@@ -8,11 +8,12 @@
 #ifndef KIT_CURSOR_H
 #define KIT_CURSOR_H
 
-#include "kit/kit_rows.h"
+#include "kit/kit_staged.h"
 
 typedef struct SyncCursor SyncCursor;
 
-extern SyncCursor *sync_kit_cursor_open(const char *sql, SyncNamedRows *rows);
+extern SyncCursor *sync_kit_cursor_open(const char *sql, SyncStagedRows *rows);
+extern double sync_kit_cursor_expected(SyncCursor *cursor);
 extern SyncRow *sync_kit_cursor_next(void *cursor);
 extern void sync_kit_cursor_close(SyncCursor *cursor);
 

@@ -41,18 +41,6 @@ typedef SyncRow *(*SyncRowNext)(void *arg);
  */
 typedef void (*SyncRejectSink)(void *arg, SyncRow *row, ErrorData *error);
 
-/*
- * Rows in memory, or in a temporary file where they are many, that a statement
- * may name as a relation.
- */
-typedef struct SyncNamedRows
-{
-	const char *name;
-	struct TupleDescData *desc;
-	struct Tuplestorestate *rows;
-	int64 count;
-} SyncNamedRows;
-
 extern SyncRows *sync_kit_rows_create(void);
 extern void sync_kit_rows_collect(void *rows, int ncells, char **cells);
 

@@ -61,7 +61,7 @@ static uint64 run(const char *sql,
 				  SyncRowSink sink,
 				  void *arg);
 static SPIPlanPtr kept_plan(const char *sql, ParamListInfo params);
-static void register_rows(SyncNamedRows *rows);
+static void register_rows(SyncStagedRows *rows);
 static void receiver_startup(DestReceiver *self, int operation, TupleDesc desc);
 static bool receiver_take(TupleTableSlot *slot, DestReceiver *self);
 static void receiver_shutdown(DestReceiver *self);
@@ -225,7 +225,9 @@ sync_kit_spi_rows_own(const char *sql, ParamListInfo params)
  * it touched.
  */
 uint64
-sync_kit_spi_run_with(const char *sql, ParamListInfo params, SyncNamedRows *rows)
+sync_kit_spi_run_with(const char *sql,
+					  ParamListInfo params,
+					  SyncStagedRows *rows)
 {
 	SPIExecuteOptions options = {.params = params};
 	uint64 processed;
@@ -245,15 +247,15 @@ sync_kit_spi_run_with(const char *sql, ParamListInfo params, SyncNamedRows *rows
 
 /*
  * Open a cursor over a query, with the caller's rights and the active
- * snapshot.  "rows" (NULL: none) may be named in it, and like the current
- * memory context has to live as long as the cursor.
+ * snapshot.  "rows" (NULL: none) may be named in it and have to live as long as
+ * the cursor; such cursors are closed in the reverse order of their opening.
  *
  * It is planned for all rows to be read in an order.  The planner takes it that
  * rows fetched at random by an index cost next to nothing once the table is
  * in cache; with a million of them, sorting is twice as fast.
  */
 Portal
-sync_kit_spi_open(const char *sql, SyncNamedRows *rows)
+sync_kit_spi_open(const char *sql, SyncStagedRows *rows)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	SPIParseOpenOptions options = {.read_only = true};
@@ -263,13 +265,7 @@ sync_kit_spi_open(const char *sql, SyncNamedRows *rows)
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	if (rows)
-	{
-		/* the cursor keeps a pointer to what SPI allocates here */
-		MemoryContext spi = MemoryContextSwitchTo(caller);
-
 		register_rows(rows);
-		MemoryContextSwitchTo(spi);
-	}
 	settings = NewGUCNestLevel();
 	(void) set_config_option("effective_cache_size",
 							 SYNC_KIT_CACHE_SIZE,
@@ -285,9 +281,23 @@ sync_kit_spi_open(const char *sql, SyncNamedRows *rows)
 		elog(ERROR,
 			 "SPI_cursor_parse_open: %s",
 			 SPI_result_code_string(SPI_result));
-	if (SPI_finish() != SPI_OK_FINISH)
+	/* what is named in the cursor is SPI's until the cursor is closed */
+	if (rows)
+		MemoryContextSwitchTo(caller);
+	else if (SPI_finish() != SPI_OK_FINISH)
 		elog(ERROR, "SPI_finish failed");
 	return portal;
+}
+
+/*
+ * Close a cursor, which "named" rows or did not.
+ */
+void
+sync_kit_spi_close(Portal portal, bool named)
+{
+	PortalDrop(portal, false);
+	if (named && SPI_finish() != SPI_OK_FINISH)
+		elog(ERROR, "SPI_finish failed");
 }
 
 /*
@@ -395,7 +405,7 @@ sync_kit_owner_leave(SyncOwnerScope *scope)
  * Let the statements of this SPI connection name "rows" as a relation.
  */
 static void
-register_rows(SyncNamedRows *rows)
+register_rows(SyncStagedRows *rows)
 {
 	EphemeralNamedRelation relation =
 		palloc0(sizeof(EphemeralNamedRelationData));
@@ -406,7 +416,7 @@ register_rows(SyncNamedRows *rows)
 	relation->md.tupdesc = rows->desc;
 	relation->md.enrtype = ENR_NAMED_TUPLESTORE;
 	relation->md.enrtuples = rows->count;
-	relation->reldata = rows->rows;
+	relation->reldata = rows->store;
 	rc = SPI_register_relation(relation);
 	if (rc != SPI_OK_REL_REGISTER)
 		elog(ERROR, "SPI_register_relation: %s", SPI_result_code_string(rc));

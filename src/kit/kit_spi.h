@@ -10,7 +10,7 @@
 
 #include "nodes/params.h"
 
-#include "kit/kit_rows.h"
+#include "kit/kit_staged.h"
 
 struct PortalData;
 struct TupleDescData;
@@ -47,9 +47,10 @@ extern uint64 sync_kit_spi_run_own(const char *sql,
 extern SyncRows *sync_kit_spi_rows_own(const char *sql, ParamListInfo params);
 extern uint64 sync_kit_spi_run_with(const char *sql,
 									ParamListInfo params,
-									SyncNamedRows *rows);
+									SyncStagedRows *rows);
 extern struct PortalData *sync_kit_spi_open(const char *sql,
-											SyncNamedRows *rows);
+											SyncStagedRows *rows);
+extern void sync_kit_spi_close(struct PortalData *portal, bool named);
 extern struct TupleDescData *sync_kit_spi_describe(const char *sql);
 extern ParamListInfo sync_kit_text_params(int nparams, const char **values);
 extern void sync_kit_set_texts(ParamExternData *param,

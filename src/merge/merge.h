@@ -17,7 +17,7 @@
 #include "access/tupdesc.h"
 #include "nodes/pg_list.h"
 
-#include "kit/kit_rows.h"
+#include "kit/kit_staged.h"
 
 struct RelationData;
 
@@ -49,6 +49,7 @@ typedef struct SyncMerge
 	bool synced_at_all;	   /* for rows that were right already, too */
 	const char *deleted_at;
 	double max_delete_share; /* of the target's rows */
+	double expected;		 /* rows of the source; an estimate */
 	bool rejects;			 /* rows that cannot be written are put aside */
 	SyncRejectSink reject;
 	void *reject_arg;
@@ -84,17 +85,15 @@ typedef bool (*SyncActionSink)(void *arg,
 /* What is to be written */
 typedef struct SyncDelta
 {
-	SyncNamedRows inserted; /* all columns, and the number of the row */
-	SyncNamedRows updated;	/* likewise */
-	SyncNamedRows kept;		/* the key */
-	SyncNamedRows deleted;	/* the key */
-	MemoryContext scratch;	/* for the row at hand */
-	bool keeps;				/* whether "kept" is needed */
+	SyncStagedRows *inserted; /* all columns, numbered */
+	SyncStagedRows *updated;  /* likewise */
+	SyncStagedRows *kept;	  /* the key; NULL: they are not needed */
+	SyncStagedRows *deleted;  /* the key */
 } SyncDelta;
 
 /* Writes staged rows, and adds to the counts what it wrote */
 typedef void (*SyncWriter)(SyncMerge *merge,
-						   SyncNamedRows *rows,
+						   SyncStagedRows *rows,
 						   SyncCounts *counts);
 
 /* in merge_target.c */
@@ -129,12 +128,12 @@ extern void sync_merge_apply(SyncMerge *merge,
 
 /* in merge_sieve.c */
 extern void sync_merge_sieve(SyncMerge *merge,
-							 SyncNamedRows *rows,
+							 SyncStagedRows *rows,
 							 SyncWriter write,
 							 SyncCounts *counts);
 
 /* in merge_compose.c */
-extern char *sync_merge_compose_read(SyncMerge *merge);
+extern char *sync_merge_compose_read(SyncMerge *merge, const char *source);
 extern char *sync_merge_compose_insert(SyncMerge *merge, bool conflict);
 extern char *sync_merge_compose_update(SyncMerge *merge,
 									   const char *from,

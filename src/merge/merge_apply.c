@@ -22,23 +22,23 @@
 typedef struct InsertAttempt
 {
 	SyncMerge *merge;
-	SyncNamedRows *rows;
+	SyncStagedRows *rows;
 	int64 inserted;
 } InsertAttempt;
 
 static void write_rows(SyncMerge *merge,
-					   SyncNamedRows *rows,
+					   SyncStagedRows *rows,
 					   SyncWriter write,
 					   SyncCounts *counts);
 static void update_rows(SyncMerge *merge,
-						SyncNamedRows *rows,
+						SyncStagedRows *rows,
 						SyncCounts *counts);
 static void insert_rows(SyncMerge *merge,
-						SyncNamedRows *rows,
+						SyncStagedRows *rows,
 						SyncCounts *counts);
 static void attempt_insert(void *attempt);
 static void insert_with_conflicts(SyncMerge *merge,
-								  SyncNamedRows *rows,
+								  SyncStagedRows *rows,
 								  SyncCounts *counts);
 
 /*
@@ -52,17 +52,17 @@ sync_merge_apply(SyncMerge *merge, SyncDelta *delta, SyncCounts *counts)
 	counts->updated = 0;
 	counts->deleted = 0;
 
-	if (delta->deleted.count > 0)
+	if (delta->deleted->count > 0)
 		counts->deleted =
 			sync_kit_spi_run_with(sync_merge_compose_delete(merge),
 								  NULL,
-								  &delta->deleted);
-	write_rows(merge, &delta->updated, update_rows, counts);
-	write_rows(merge, &delta->inserted, insert_rows, counts);
-	if (delta->kept.count > 0)
+								  delta->deleted);
+	write_rows(merge, delta->updated, update_rows, counts);
+	write_rows(merge, delta->inserted, insert_rows, counts);
+	if (delta->kept && delta->kept->count > 0)
 		(void) sync_kit_spi_run_with(sync_merge_compose_touch(merge),
 									 NULL,
-									 &delta->kept);
+									 delta->kept);
 }
 
 /*
@@ -70,7 +70,7 @@ sync_merge_apply(SyncMerge *merge, SyncDelta *delta, SyncCounts *counts)
  */
 static void
 write_rows(SyncMerge *merge,
-		   SyncNamedRows *rows,
+		   SyncStagedRows *rows,
 		   SyncWriter write,
 		   SyncCounts *counts)
 {
@@ -86,7 +86,7 @@ write_rows(SyncMerge *merge,
  * Update the rows that differ; a SyncWriter.
  */
 static void
-update_rows(SyncMerge *merge, SyncNamedRows *rows, SyncCounts *counts)
+update_rows(SyncMerge *merge, SyncStagedRows *rows, SyncCounts *counts)
 {
 	counts->updated +=
 		sync_kit_spi_run_with(sync_merge_compose_update(merge,
@@ -100,7 +100,7 @@ update_rows(SyncMerge *merge, SyncNamedRows *rows, SyncCounts *counts)
  * Add the new rows; a SyncWriter.
  */
 static void
-insert_rows(SyncMerge *merge, SyncNamedRows *rows, SyncCounts *counts)
+insert_rows(SyncMerge *merge, SyncStagedRows *rows, SyncCounts *counts)
 {
 	InsertAttempt attempt = {.merge = merge, .rows = rows};
 	ErrorData *error = sync_kit_attempt(attempt_insert, &attempt);
@@ -132,7 +132,7 @@ attempt_insert(void *arg)
  * that each row is counted as what it was.
  */
 static void
-insert_with_conflicts(SyncMerge *merge, SyncNamedRows *rows, SyncCounts *counts)
+insert_with_conflicts(SyncMerge *merge, SyncStagedRows *rows, SyncCounts *counts)
 {
 	char *update = sync_merge_compose_update(merge, rows->name, true);
 	int64 updated = update ? sync_kit_spi_run_with(update, NULL, rows) : 0;

@@ -4,7 +4,9 @@
  *	  Comparing rows with the target's while both stream by.
  *
  * Both come in the order of their key, so that one row of each is looked at at
- * a time, and a row that is right already is neither kept nor written.
+ * a time, and a row that is right already is neither kept nor written.  Where
+ * the source has few rows and the target many, the rows of the source are
+ * staged first, and of the target only those with their keys are read.
  *
  * Two values are the same where they look the same: in memory, or, where an
  * image has several forms, as text.  The type's own equality would pass over
@@ -17,10 +19,14 @@
 #include "utils/datum.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
+#include "utils/rel.h"
 
 #include "kit/kit_cursor.h"
 #include "kit/kit_order.h"
 #include "merge/merge.h"
+
+/* a row that is looked up costs as much as so many that are read in order */
+#define LOOKUP_FACTOR 20
 
 /* A comparison under way */
 typedef struct Comparison
@@ -35,6 +41,10 @@ typedef struct Comparison
 	bool done;
 } Comparison;
 
+static bool looks_up(SyncMerge *merge);
+static SyncStagedRows *stage_source(SyncMerge *merge,
+									SyncRowNext next,
+									void *arg);
 static void append_all(Comparison *comparison, SyncRowNext next, void *arg);
 static void compare_all(Comparison *comparison, SyncRowNext next, void *arg);
 static SyncRow *next_of_target(Comparison *comparison, SyncCursor *cursor);
@@ -131,6 +141,7 @@ compare_all(Comparison *comparison, SyncRowNext next, void *arg)
 {
 	SyncMerge *merge = comparison->merge;
 	SyncKeyOrder *order = sync_kit_order_create(merge->desc, merge->nkeys);
+	SyncStagedRows *source = NULL;
 	SyncCursor *cursor;
 	SyncRow *before;
 	SyncRow *after;
@@ -138,7 +149,16 @@ compare_all(Comparison *comparison, SyncRowNext next, void *arg)
 
 	if (merge->mode == SYNC_MODE_SOFT_DELETE)
 		comparison->deleted_at = merge->desc->natts;
-	cursor = sync_kit_cursor_open(sync_merge_compose_read(merge), NULL);
+	if (looks_up(merge))
+	{
+		source = stage_source(merge, next, arg);
+		next = sync_kit_staged_next;
+		arg = source;
+	}
+	cursor = sync_kit_cursor_open(sync_merge_compose_read(merge,
+														  source ? source->name
+																 : NULL),
+								  source);
 
 	/* the target first: it may be sorted while another server sorts, too */
 	before = next_of_target(comparison, cursor);
@@ -168,6 +188,35 @@ compare_all(Comparison *comparison, SyncRowNext next, void *arg)
 			after = next(arg);
 	}
 	sync_kit_cursor_close(cursor);
+	if (source)
+		sync_kit_staged_free(source);
+}
+
+/*
+ * Whether to look up each row of the source in the target instead of reading
+ * all of it: few rows are expected, and the target is large.
+ */
+static bool
+looks_up(SyncMerge *merge)
+{
+	return merge->mode == SYNC_MODE_UPSERT &&
+		   merge->expected * LOOKUP_FACTOR <
+			   merge->target->relation->rd_rel->reltuples;
+}
+
+/*
+ * Stage all rows of the source, for the target to be joined with.
+ */
+static SyncStagedRows *
+stage_source(SyncMerge *merge, SyncRowNext next, void *arg)
+{
+	SyncStagedRows *source =
+		sync_kit_staged_create("sync_source", merge->desc, true);
+	SyncRow *row;
+
+	while ((row = next(arg)) != NULL)
+		sync_kit_staged_put(source, row);
+	return source;
 }
 
 /*

@@ -28,11 +28,11 @@ static void append_distinct(StringInfo sql, SyncMerge *merge, const char *from);
 static void append_join(StringInfo sql, SyncMerge *merge);
 
 /*
- * SELECT what is compared, in the order of the key.  A row without a value in
- * the key is no one's.
+ * SELECT what is compared, in the order of the key: all rows, or those whose
+ * keys are staged in "source".  A row without a value in the key is no one's.
  */
 char *
-sync_merge_compose_read(SyncMerge *merge)
+sync_merge_compose_read(SyncMerge *merge, const char *source)
 {
 	StringInfoData sql;
 	const char *separator = " WHERE ";
@@ -43,7 +43,11 @@ sync_merge_compose_read(SyncMerge *merge)
 	if (merge->mode == SYNC_MODE_SOFT_DELETE)
 		appendStringInfo(&sql, ", t.%s", sync_kit_quote(merge->deleted_at));
 	appendStringInfo(&sql, " FROM %s AS t", merge->target->qualified);
-
+	if (source)
+	{
+		appendStringInfo(&sql, " JOIN %s AS s ON ", source);
+		append_join(&sql, merge);
+	}
 	for (int i = 0; i < merge->nkeys; i++)
 	{
 		appendStringInfo(&sql,

@@ -12,9 +12,7 @@
  */
 #include "postgres.h"
 
-#include "executor/tuptable.h"
 #include "miscadmin.h"
-#include "utils/tuplestore.h"
 
 #include "kit/kit_attempt.h"
 #include "merge/merge.h"
@@ -25,24 +23,22 @@
 typedef struct WriteAttempt
 {
 	SyncMerge *merge;
-	SyncNamedRows *rows;
+	SyncStagedRows *rows;
 	SyncWriter write;
 	SyncCounts counts; /* of this attempt alone */
 } WriteAttempt;
 
 static ErrorData *try_rows(SyncMerge *merge,
-						   SyncNamedRows *rows,
+						   SyncStagedRows *rows,
 						   SyncWriter write,
 						   SyncCounts *counts);
 static void attempt_write(void *attempt);
 static bool is_fault_of_row(ErrorData *error);
 static void sieve_chunk(SyncMerge *merge,
-						SyncNamedRows *chunk,
+						SyncStagedRows *chunk,
 						SyncWriter write,
 						SyncCounts *counts);
-static void rewind_rows(SyncNamedRows *rows);
-static SyncNamedRows take_rows(SyncNamedRows *from, int64 count);
-static void reject_row(SyncMerge *merge, SyncNamedRows *row, ErrorData *error);
+static SyncStagedRows *take_rows(SyncStagedRows *from, int64 count);
 
 /*
  * Write rows by "write", and put those aside that cannot be.  Raises an error
@@ -50,21 +46,21 @@ static void reject_row(SyncMerge *merge, SyncNamedRows *row, ErrorData *error);
  */
 void
 sync_merge_sieve(SyncMerge *merge,
-				 SyncNamedRows *rows,
+				 SyncStagedRows *rows,
 				 SyncWriter write,
 				 SyncCounts *counts)
 {
 	if (try_rows(merge, rows, write, counts) == NULL)
 		return;
 
-	rewind_rows(rows);
+	sync_kit_staged_rewind(rows);
 	for (int64 left = rows->count; left > 0; left -= CHUNK_ROWS)
 	{
-		SyncNamedRows chunk = take_rows(rows, Min(left, CHUNK_ROWS));
+		SyncStagedRows *chunk = take_rows(rows, Min(left, CHUNK_ROWS));
 
 		CHECK_FOR_INTERRUPTS();
-		sieve_chunk(merge, &chunk, write, counts);
-		tuplestore_end(chunk.rows);
+		sieve_chunk(merge, chunk, write, counts);
+		sync_kit_staged_free(chunk);
 	}
 }
 
@@ -74,7 +70,7 @@ sync_merge_sieve(SyncMerge *merge,
  */
 static ErrorData *
 try_rows(SyncMerge *merge,
-		 SyncNamedRows *rows,
+		 SyncStagedRows *rows,
 		 SyncWriter write,
 		 SyncCounts *counts)
 {
@@ -125,81 +121,41 @@ is_fault_of_row(ErrorData *error)
  */
 static void
 sieve_chunk(SyncMerge *merge,
-			SyncNamedRows *chunk,
+			SyncStagedRows *chunk,
 			SyncWriter write,
 			SyncCounts *counts)
 {
 	ErrorData *error = try_rows(merge, chunk, write, counts);
-	SyncNamedRows halves[2];
+	SyncStagedRows *halves[2];
 
 	if (error == NULL)
 		return;
+	sync_kit_staged_rewind(chunk);
 	if (chunk->count == 1)
 	{
-		reject_row(merge, chunk, error);
+		merge->reject(merge->reject_arg, sync_kit_staged_next(chunk), error);
 		return;
 	}
 	FreeErrorData(error);
 
-	rewind_rows(chunk);
 	halves[0] = take_rows(chunk, chunk->count / 2);
 	halves[1] = take_rows(chunk, chunk->count - chunk->count / 2);
 	for (int i = 0; i < lengthof(halves); i++)
 	{
-		sieve_chunk(merge, &halves[i], write, counts);
-		tuplestore_end(halves[i].rows);
+		sieve_chunk(merge, halves[i], write, counts);
+		sync_kit_staged_free(halves[i]);
 	}
-}
-
-/*
- * Let take_rows begin with the first row.  Statements have read the rows by
- * places of their own.
- */
-static void
-rewind_rows(SyncNamedRows *rows)
-{
-	tuplestore_select_read_pointer(rows->rows, 0);
-	tuplestore_rescan(rows->rows);
 }
 
 /*
  * Copy the next rows, to be written by themselves.
  */
-static SyncNamedRows
-take_rows(SyncNamedRows *from, int64 count)
+static SyncStagedRows *
+take_rows(SyncStagedRows *from, int64 count)
 {
-	TupleTableSlot *slot =
-		MakeSingleTupleTableSlot(from->desc, &TTSOpsMinimalTuple);
-	SyncNamedRows rows = *from;
+	SyncStagedRows *rows = sync_kit_staged_like(from);
 
-	rows.rows = tuplestore_begin_heap(false, false, work_mem);
-	rows.count = 0;
-	while (rows.count < count &&
-		   tuplestore_gettupleslot(from->rows, true, false, slot))
-	{
-		tuplestore_puttupleslot(rows.rows, slot);
-		rows.count++;
-	}
-	ExecDropSingleTupleTableSlot(slot);
+	while (rows->count < count)
+		sync_kit_staged_put(rows, sync_kit_staged_next(from));
 	return rows;
-}
-
-/*
- * Put the only row of a chunk aside.
- */
-static void
-reject_row(SyncMerge *merge, SyncNamedRows *chunk, ErrorData *error)
-{
-	TupleTableSlot *slot =
-		MakeSingleTupleTableSlot(chunk->desc, &TTSOpsMinimalTuple);
-	SyncRow row;
-
-	rewind_rows(chunk);
-	(void) tuplestore_gettupleslot(chunk->rows, true, false, slot);
-	slot_getallattrs(slot);
-	row.values = slot->tts_values;
-	row.nulls = slot->tts_isnull;
-	row.number = DatumGetInt64(slot->tts_values[chunk->desc->natts - 1]);
-	merge->reject(merge->reject_arg, &row, error);
-	ExecDropSingleTupleTableSlot(slot);
 }

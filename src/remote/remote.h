@@ -79,6 +79,7 @@ extern void sync_remote_report_lost(SyncRemote *remote);
 
 /* in remote_copy.c */
 extern List *sync_remote_describe(SyncRemote *remote, const char *query);
+extern double sync_remote_expected(SyncRemote *remote, const char *query);
 extern bool sync_remote_same_encoding(SyncRemote *remote);
 extern void sync_remote_copy_start(SyncRemote *remote, const char *sql);
 extern int sync_remote_copy_read(SyncRemote *remote,

@@ -20,6 +20,7 @@
 
 #include "remote/remote.h"
 
+static void take_plan(void *rows, int ncells, char **cells);
 static void expect(SyncRemote *remote, ExecStatusType expected);
 static bool next_message(SyncRemote *remote, bool wait);
 
@@ -61,6 +62,35 @@ sync_remote_describe(SyncRemote *remote, const char *query)
 		PQclear(result);
 	}
 	return columns;
+}
+
+/*
+ * How many rows the server's planner expects of a query; 0 where it does not
+ * say.
+ */
+double
+sync_remote_expected(SyncRemote *remote, const char *query)
+{
+	double rows = 0;
+
+	sync_remote_run(remote,
+					psprintf("EXPLAIN (FORMAT JSON)\n%s", query),
+					take_plan,
+					&rows);
+	return rows;
+}
+
+/*
+ * Find the number of rows in a plan, in its first node; a SyncRowSink.
+ */
+static void
+take_plan(void *rows, int ncells, char **cells)
+{
+	static const char label[] = "\"Plan Rows\":";
+	const char *found = strstr(cells[0], label);
+
+	if (found)
+		*(double *) rows = strtod(found + strlen(label), NULL);
 }
 
 /*

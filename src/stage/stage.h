@@ -77,6 +77,7 @@ extern void sync_stage_close(SyncSource *source);
 /* in stage_reader.c */
 extern SyncReader *sync_stage_read(SyncSource *source, SyncReading *reading);
 extern SyncRow *sync_stage_next(void *reader);
+extern double sync_stage_expected(SyncReader *reader);
 extern void sync_stage_read_end(SyncReader *reader);
 extern int64 sync_stage_rows(SyncReader *reader);
 extern int64 sync_stage_superseded(SyncReader *reader);
@@ -85,6 +86,7 @@ extern SyncRow *sync_stage_turn(SyncRowTurns *turns);
 
 /* in stage_query.c */
 extern void *sync_stage_query_start(SyncSource *source, SyncReading *reading);
+extern double sync_stage_query_expected(void *reader);
 extern SyncRow *sync_stage_query_next(void *reader);
 extern void sync_stage_query_end(void *reader);
 
@@ -92,6 +94,7 @@ extern void sync_stage_query_end(void *reader);
 extern void *sync_stage_server_start(SyncSource *source,
 									 SyncReading *reading,
 									 bool *ordered);
+extern double sync_stage_server_expected(void *reader);
 extern SyncRow *sync_stage_server_next(void *reader);
 extern void sync_stage_server_end(void *reader);
 

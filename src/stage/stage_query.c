@@ -61,6 +61,15 @@ sync_stage_query_start(SyncSource *source, SyncReading *reading)
 }
 
 /*
+ * How many rows the planner expects.
+ */
+double
+sync_stage_query_expected(void *arg)
+{
+	return sync_kit_cursor_expected(((QueryReader *) arg)->cursor);
+}
+
+/*
  * The next row; a SyncRowNext.  It is valid until the second call from here.
  */
 SyncRow *

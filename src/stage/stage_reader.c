@@ -21,6 +21,7 @@
 typedef struct RowOrigin
 {
 	SyncRowNext next;
+	double (*expected)(void *arg);
 	void (*end)(void *arg);
 	void *arg;
 } RowOrigin;
@@ -61,12 +62,14 @@ sync_stage_read(SyncSource *source, SyncReading *reading)
 	if (source->remote)
 	{
 		reader->origin.next = sync_stage_server_next;
+		reader->origin.expected = sync_stage_server_expected;
 		reader->origin.end = sync_stage_server_end;
 		reader->origin.arg = sync_stage_server_start(source, reading, &ordered);
 	}
 	else
 	{
 		reader->origin.next = sync_stage_query_next;
+		reader->origin.expected = sync_stage_query_expected;
 		reader->origin.end = sync_stage_query_end;
 		reader->origin.arg = sync_stage_query_start(source, reading);
 	}
@@ -115,6 +118,15 @@ sync_stage_next(void *arg)
 	}
 	error_context_stack = frame.previous;
 	return row;
+}
+
+/*
+ * How many rows may come: an estimate, which may be wrong by far.
+ */
+double
+sync_stage_expected(SyncReader *reader)
+{
+	return reader->origin.expected(reader->origin.arg);
 }
 
 /*

@@ -35,6 +35,7 @@ typedef struct ServerReader
 	SyncRemote *remote;
 	SyncReading *reading;
 	bool binary;
+	double expected;	/* rows, says the other server's planner */
 	CopyFromState copy; /* NULL: not begun */
 	SyncRowTurns turns;
 	int64 passed;
@@ -69,6 +70,7 @@ sync_stage_server_start(SyncSource *source, SyncReading *reading, bool *ordered)
 	reader->reading = reading;
 	reader->binary = is_binary(source, reading);
 	sync_stage_turns_init(&reader->turns, reading->desc->natts);
+	reader->expected = sync_remote_expected(reader->remote, source->query);
 	sync_remote_run(reader->remote,
 					"SET LOCAL effective_cache_size = '" SYNC_KIT_CACHE_SIZE
 					"'",
@@ -80,6 +82,15 @@ sync_stage_server_start(SyncSource *source, SyncReading *reading, bool *ordered)
 										reader->binary,
 										*ordered));
 	return reader;
+}
+
+/*
+ * How many rows the other server's planner expects.
+ */
+double
+sync_stage_server_expected(void *arg)
+{
+	return ((ServerReader *) arg)->expected;
 }
 
 /*

@@ -11,12 +11,11 @@
 #include "postgres.h"
 
 #include "catalog/pg_operator.h"
-#include "catalog/pg_type.h"
-#include "executor/tuptable.h"
 #include "miscadmin.h"
 #include "utils/tuplesort.h"
 
 #include "kit/kit_order.h"
+#include "kit/kit_staged.h"
 #include "stage/stage.h"
 
 /* Sorts rows; what is sorted has their number as one more column */
@@ -32,7 +31,6 @@ typedef struct Sorter
 	int turn;
 } Sorter;
 
-static TupleDesc add_number(TupleDesc desc);
 static Tuplesortstate *begin_sort(Sorter *sorter);
 static void read_all(Sorter *sorter);
 
@@ -46,7 +44,7 @@ sync_stage_sort_start(SyncReading *reading, SyncRowNext next, void *arg)
 
 	sorter->next = next;
 	sorter->next_arg = arg;
-	sorter->desc = add_number(reading->desc);
+	sorter->desc = sync_kit_numbered_columns(reading->desc);
 	sorter->order = sync_kit_order_create(reading->desc, reading->nkeys);
 	for (int i = 0; i < lengthof(sorter->slots); i++)
 		sorter->slots[i] =
@@ -92,20 +90,6 @@ sync_stage_sort_end(void *arg)
 		ExecDropSingleTupleTableSlot(sorter->slots[i]);
 	if (sorter->sort)
 		tuplesort_end(sorter->sort);
-}
-
-/*
- * The same columns and one for the number of the row.
- */
-static TupleDesc
-add_number(TupleDesc desc)
-{
-	TupleDesc wider = CreateTemplateTupleDesc(desc->natts + 1);
-
-	for (int i = 1; i <= desc->natts; i++)
-		TupleDescCopyEntry(wider, i, desc, i);
-	TupleDescInitEntry(wider, desc->natts + 1, "number", INT8OID, -1, 0);
-	return wider;
 }
 
 /*
