@@ -10,18 +10,18 @@
 # These work before PostgreSQL is installed, so they must not include PGXS (whose
 # own "check" refuses).  The header of each script says what it does and takes.
 #
-DEVELOPER_GOALS = demo check lint format matrix asan coverage bench-progress
+DEVELOPER_GOALS = demo check lint format matrix asan coverage bench-progress bench-upsert
 
 ifneq ($(filter $(DEVELOPER_GOALS),$(MAKECMDGOALS)),)
 
 .PHONY: $(MAKECMDGOALS)
 .NOTPARALLEL:
 
-$(filter-out bench-progress,$(DEVELOPER_GOALS)):
+$(filter-out bench-%,$(DEVELOPER_GOALS)):
 	@test/run/$@.sh
 
-bench-progress:
-	@test/bench/progress.sh
+bench-progress bench-upsert:
+	@test/bench/$(@:bench-%=%).sh
 
 # A goal of PGXS that is named beside them gets a make of its own.
 $(filter-out $(DEVELOPER_GOALS),$(MAKECMDGOALS)):
