@@ -9,8 +9,8 @@ CREATE TABLE target (id int PRIMARY KEY, name text, at timestamptz, twice int GE
 CREATE VIEW a_view AS SELECT * FROM target;
 CREATE MATERIALIZED VIEW a_matview AS SELECT * FROM target;
 CREATE FOREIGN DATA WRAPPER nothing;
-CREATE SERVER nowhere FOREIGN DATA WRAPPER nothing;
-CREATE FOREIGN TABLE a_foreign (id int) SERVER nowhere;
+CREATE SERVER streams_nowhere FOREIGN DATA WRAPPER nothing;
+CREATE FOREIGN TABLE a_foreign (id int) SERVER streams_nowhere;
 CREATE SEQUENCE a_sequence;
 \set ok '''SELECT id, name FROM source'''
 
@@ -95,7 +95,7 @@ SELECT sync_create_stream('pair', 'loose', '{name,id}', :ok);
 
 -- servers
 SELECT sync_create_stream('s', 'target', '{id}', :ok, server => 'no such');
-SELECT sync_create_stream('far', 'target', '{id}', 'SELECT what FROM ever', server => 'nowhere');
+SELECT sync_create_stream('far', 'target', '{id}', 'SELECT what FROM ever', server => 'streams_nowhere');
 \set VERBOSITY sqlstate
 SELECT sync_run('far');
 \set VERBOSITY default

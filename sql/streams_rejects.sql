@@ -91,8 +91,3 @@ ALTER TABLE target ALTER id DROP NOT NULL;
 SELECT sync_create_stream('append', 'target', query => 'TABLE plain', mode => 'append', max_rejects => 5);
 SELECT rows_read, inserted, rejected FROM sync_run('append');
 SELECT row_number, raw FROM rejected;
-
--- they go with the row of history that they belong to
-SELECT count(*) > 0 FROM sync_rejects;
-DELETE FROM sync_history;
-SELECT count(*) FROM sync_rejects;

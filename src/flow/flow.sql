@@ -51,9 +51,7 @@ CREATE TABLE sync_rejects (
 	error_message text NOT NULL,
 	error_detail text,
 	raw jsonb NOT NULL,
-	CONSTRAINT sync_rejects_pkey PRIMARY KEY (reject_id),
-	CONSTRAINT sync_rejects_history_id_fkey FOREIGN KEY (history_id)
-		REFERENCES sync_history ON DELETE CASCADE
+	CONSTRAINT sync_rejects_pkey PRIMARY KEY (reject_id)
 );
 CREATE INDEX sync_rejects_history_id_idx ON sync_rejects (history_id);
 REVOKE ALL ON TABLE sync_rejects FROM PUBLIC;
@@ -61,9 +59,9 @@ SELECT pg_catalog.pg_extension_config_dump('sync_rejects', '');
 SELECT pg_catalog.pg_extension_config_dump('sync_rejects_reject_id_seq', '');
 
 COMMENT ON TABLE sync_rejects IS
-'Rows that a run put aside since they could not be merged, and why. They go when the row of the run in sync_history goes.';
+'Rows that a run put aside since they could not be merged, and why.';
 COMMENT ON COLUMN sync_rejects.reject_id IS 'Identity of the row.';
-COMMENT ON COLUMN sync_rejects.history_id IS 'The run, in sync_history.';
+COMMENT ON COLUMN sync_rejects.history_id IS 'The run, in sync_history; no foreign key, so that history can be cleared by itself.';
 COMMENT ON COLUMN sync_rejects.stream_name IS 'The stream; NULL: sync_upsert.';
 COMMENT ON COLUMN sync_rejects.row_number IS 'Number of the row in the source as it was read, from 1.';
 COMMENT ON COLUMN sync_rejects.column_name IS 'The column that is at fault, where that is known.';

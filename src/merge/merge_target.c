@@ -41,7 +41,7 @@ sync_merge_open_target(const char *name)
 	RangeVar *range;
 	Oid relid;
 
-	sync_kit_check_relation_name(name);
+	sync_kit_check_relation_name(name, "the target");
 	range = makeRangeVarFromNameList(sync_compat_name_list(name));
 	relid = RangeVarGetRelid(range, AccessShareLock, true);
 	if (!OidIsValid(relid))
