@@ -53,6 +53,7 @@ sync_flow_open_source(SyncFlow *flow)
 	flow->merge.synced_at_all = stream->synced_at_all;
 	flow->merge.deleted_at = stream->deleted_at;
 	flow->merge.max_delete_share = stream->max_delete_share;
+	flow->merge.waits = stream->server != NULL;
 	flow->merge.rejects = stream->max_rejects > 0;
 	flow->merge.reject = sync_flow_reject;
 	flow->merge.reject_arg = flow->rejects;

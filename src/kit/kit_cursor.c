@@ -29,27 +29,33 @@
 /* Rows that were fetched in one go */
 typedef struct RowBatch
 {
-	MemoryContext context; /* what the Datums point to */
-	SyncRow rows[BATCH_ROWS_MAX];
+	MemoryContext context; /* has all of the batch */
+	SyncRow *rows;
 	int count;
 } RowBatch;
 
-/* A cursor; its receiver fills the current batch */
+/* A cursor; its receiver fills the batch that is being fetched */
 struct SyncCursor
 {
 	DestReceiver pub;
+	MemoryContext context; /* where batches live */
 	Portal portal;
 	TupleDesc desc;
-	RowBatch batches[2]; /* a row stays valid while the next one is read */
-	int current;
-	int position; /* in the current batch */
-	int wanted;	  /* rows to fetch next */
-	int64 passed; /* rows handed out */
+	RowBatch *fetched;	/* by the receiver */
+	List *ahead;		/* RowBatch, fetched and not begun */
+	RowBatch *current;	/* whose rows are handed out; NULL: none yet */
+	RowBatch *previous; /* a row stays valid while the next one is read */
+	int position;		/* in the current batch */
+	int wanted;			/* rows to fetch next */
+	int64 passed;		/* rows handed out */
 	bool at_end;
 	bool named; /* rows are named in the query */
 };
 
-static void fetch_batch(SyncCursor *cursor);
+static bool take_batch(SyncCursor *cursor);
+static RowBatch *fetch_batch(SyncCursor *cursor);
+static RowBatch *create_batch(SyncCursor *cursor);
+static void free_batch(RowBatch *batch);
 static void receiver_startup(DestReceiver *self, int operation, TupleDesc desc);
 static bool receiver_take(TupleTableSlot *slot, DestReceiver *self);
 static void receiver_shutdown(DestReceiver *self);
@@ -71,27 +77,11 @@ sync_kit_cursor_open(const char *sql, SyncStagedRows *rows)
 	cursor->pub.rShutdown = receiver_shutdown;
 	cursor->pub.rDestroy = receiver_destroy;
 	cursor->pub.mydest = DestTuplestore;
+	cursor->context = CurrentMemoryContext;
 	cursor->wanted = BATCH_ROWS_FIRST;
 	cursor->named = rows != NULL;
 	cursor->portal = sync_kit_spi_open(sql, rows);
 	cursor->desc = cursor->portal->tupDesc;
-
-	for (int i = 0; i < lengthof(cursor->batches); i++)
-	{
-		RowBatch *batch = &cursor->batches[i];
-		int natts = cursor->desc->natts;
-		Datum *values = palloc(BATCH_ROWS_MAX * Max(natts, 1) * sizeof(Datum));
-		bool *nulls = palloc(BATCH_ROWS_MAX * Max(natts, 1) * sizeof(bool));
-
-		batch->context = GenerationContextCreate(CurrentMemoryContext,
-												 "sync cursor batch",
-												 ALLOCSET_DEFAULT_SIZES);
-		for (int row = 0; row < BATCH_ROWS_MAX; row++)
-		{
-			batch->rows[row].values = values + row * natts;
-			batch->rows[row].nulls = nulls + row * natts;
-		}
-	}
 	return cursor;
 }
 
@@ -106,6 +96,26 @@ sync_kit_cursor_expected(SyncCursor *cursor)
 }
 
 /*
+ * Fetch rows ahead, as many as fit into "limit" bytes: for a caller who would
+ * otherwise wait for something else.
+ */
+void
+sync_kit_cursor_fetch_ahead(SyncCursor *cursor, Size limit)
+{
+	Size taken = 0;
+
+	while (!cursor->at_end && taken < limit)
+	{
+		RowBatch *batch = fetch_batch(cursor);
+		MemoryContext caller = MemoryContextSwitchTo(cursor->context);
+
+		cursor->ahead = lappend(cursor->ahead, batch);
+		taken += MemoryContextMemAllocated(batch->context, false);
+		MemoryContextSwitchTo(caller);
+	}
+}
+
+/*
  * The next row, NULL after the last; a SyncRowNext.  The row is valid until
  * the second call from here.
  */
@@ -115,15 +125,11 @@ sync_kit_cursor_next(void *arg)
 	SyncCursor *cursor = arg;
 	SyncRow *row;
 
-	if (cursor->position == cursor->batches[cursor->current].count)
-	{
-		if (cursor->at_end)
+	while (cursor->current == NULL ||
+		   cursor->position == cursor->current->count)
+		if (!take_batch(cursor))
 			return NULL;
-		fetch_batch(cursor);
-		if (cursor->batches[cursor->current].count == 0)
-			return NULL;
-	}
-	row = &cursor->batches[cursor->current].rows[cursor->position++];
+	row = &cursor->current->rows[cursor->position++];
 	row->number = ++cursor->passed;
 	return row;
 }
@@ -134,39 +140,101 @@ sync_kit_cursor_next(void *arg)
 void
 sync_kit_cursor_close(SyncCursor *cursor)
 {
+	ListCell *cell;
+
 	sync_kit_spi_close(cursor->portal, cursor->named);
-	for (int i = 0; i < lengthof(cursor->batches); i++)
-		MemoryContextDelete(cursor->batches[i].context);
+	foreach(cell, cursor->ahead)
+		free_batch(lfirst(cell));
+	free_batch(cursor->current);
+	free_batch(cursor->previous);
 	pfree(cursor);
 }
 
 /*
- * Fill the batch that is not current, and make it current.
+ * Make the next batch the current one.  Returns whether there is one, which
+ * may be empty.
  */
-static void
+static bool
+take_batch(SyncCursor *cursor)
+{
+	RowBatch *next;
+
+	if (cursor->ahead != NIL)
+	{
+		next = linitial(cursor->ahead);
+		cursor->ahead = list_delete_first(cursor->ahead);
+	}
+	else if (!cursor->at_end)
+		next = fetch_batch(cursor);
+	else
+		return false;
+
+	free_batch(cursor->previous);
+	cursor->previous = cursor->current;
+	cursor->current = next;
+	cursor->position = 0;
+	return true;
+}
+
+/*
+ * Fetch the next rows of the query.
+ */
+static RowBatch *
 fetch_batch(SyncCursor *cursor)
 {
-	RowBatch *batch;
+	RowBatch *batch = create_batch(cursor);
 	Size bytes;
 
-	cursor->current = 1 - cursor->current;
-	cursor->position = 0;
-	batch = &cursor->batches[cursor->current];
-	batch->count = 0;
-	MemoryContextReset(batch->context);
-
+	cursor->fetched = batch;
 	(void) PortalRunFetch(cursor->portal,
 						  FETCH_FORWARD,
 						  cursor->wanted,
 						  &cursor->pub);
-	if (batch->count < cursor->wanted)
+	cursor->at_end = batch->count < cursor->wanted;
+	if (!cursor->at_end)
 	{
-		cursor->at_end = true;
-		return;
+		bytes = MemoryContextMemAllocated(batch->context, false) / batch->count;
+		cursor->wanted = Min(2 * cursor->wanted, BATCH_BYTES / Max(bytes, 1));
+		cursor->wanted = Max(1, Min(cursor->wanted, BATCH_ROWS_MAX));
 	}
-	bytes = MemoryContextMemAllocated(batch->context, false) / batch->count;
-	cursor->wanted = Min(2 * cursor->wanted, BATCH_BYTES / Max(bytes, 1));
-	cursor->wanted = Max(1, Min(cursor->wanted, BATCH_ROWS_MAX));
+	return batch;
+}
+
+/*
+ * Make an empty batch with room for as many rows as are wanted.
+ */
+static RowBatch *
+create_batch(SyncCursor *cursor)
+{
+	MemoryContext context = AllocSetContextCreate(cursor->context,
+												  "sync cursor batch",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(context);
+	RowBatch *batch = palloc(sizeof(RowBatch));
+	int natts = Max(cursor->desc->natts, 1);
+	Datum *values = palloc(cursor->wanted * natts * sizeof(Datum));
+	bool *nulls = palloc(cursor->wanted * natts * sizeof(bool));
+
+	batch->context = context;
+	batch->count = 0;
+	batch->rows = palloc(cursor->wanted * sizeof(SyncRow));
+	for (int i = 0; i < cursor->wanted; i++)
+	{
+		batch->rows[i].values = values + i * natts;
+		batch->rows[i].nulls = nulls + i * natts;
+	}
+	MemoryContextSwitchTo(caller);
+	return batch;
+}
+
+/*
+ * Free a batch; NULL is none.
+ */
+static void
+free_batch(RowBatch *batch)
+{
+	if (batch)
+		MemoryContextDelete(batch->context);
 }
 
 /*
@@ -178,13 +246,13 @@ receiver_startup(DestReceiver *self, int operation, TupleDesc desc)
 }
 
 /*
- * Copy a row into the current batch.
+ * Copy a row into the batch that is being fetched.
  */
 static bool
 receiver_take(TupleTableSlot *slot, DestReceiver *self)
 {
 	SyncCursor *cursor = (SyncCursor *) self;
-	RowBatch *batch = &cursor->batches[cursor->current];
+	RowBatch *batch = cursor->fetched;
 	SyncRow *row = &batch->rows[batch->count++];
 	MemoryContext executor = MemoryContextSwitchTo(batch->context);
 

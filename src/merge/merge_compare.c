@@ -16,6 +16,7 @@
  */
 #include "postgres.h"
 
+#include "miscadmin.h"
 #include "utils/datum.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
@@ -160,7 +161,9 @@ compare_all(Comparison *comparison, SyncRowNext next, void *arg)
 																 : NULL),
 								  source);
 
-	/* the target first: it may be sorted while another server sorts, too */
+	/* the target first: it can be read while another server sorts */
+	if (merge->waits)
+		sync_kit_cursor_fetch_ahead(cursor, work_mem * (Size) 1024);
 	before = next_of_target(comparison, cursor);
 	after = next(arg);
 	comparison->read = after != NULL;

@@ -154,6 +154,8 @@ sync_remote_copy_read(SyncRemote *remote, char *buffer, int least, int most)
 static bool
 next_message(SyncRemote *remote, bool wait)
 {
+	bool drained = false;
+
 	if (remote->copy == SYNC_COPY_SENT)
 	{
 		expect(remote, PGRES_COPY_OUT);
@@ -175,15 +177,17 @@ next_message(SyncRemote *remote, bool wait)
 		{
 			expect(remote, PGRES_COMMAND_OK);
 			remote->copy = SYNC_COPY_ENDED;
+			continue;
 		}
-		else if (!wait)
+		if (!wait)
 			return false;
-		else
-		{
+
+		/* most often the socket has more, and looking costs less than waiting */
+		if (drained)
 			sync_remote_wait(remote, WL_SOCKET_READABLE);
-			if (!PQconsumeInput(remote->conn))
-				sync_remote_report_lost(remote);
-		}
+		drained = !drained;
+		if (!PQconsumeInput(remote->conn))
+			sync_remote_report_lost(remote);
 	}
 	return false;
 }
