@@ -97,8 +97,7 @@ extern List *sync_progress_load_rules(const char *only,
 									  const char *competition);
 extern void sync_progress_lock_rules(void);
 extern void sync_progress_report_no_evidence(SyncRule *rule,
-											 const char *competition)
-	pg_attribute_noreturn();
+											 const char *competition);
 extern bool sync_progress_same_family(SyncRule *a, SyncRule *b);
 
 /* in progress_relation.c */
