@@ -167,7 +167,7 @@ perform(SyncProgressRequest *request, SyncRun *run, SyncLineSink sink, void *arg
 
 	if (writes)
 	{
-		sync_progress_lock_rules();
+		sync_progress_lock_rules(request->rule, false);
 		PushActiveSnapshot(GetTransactionSnapshot());
 	}
 	rules = sync_progress_load_rules(request->rule, request->competition);
