@@ -2,7 +2,8 @@
 CREATE EXTENSION sync_ext;
 SHOW sync_ext.environment;
 
--- every object has a comment, and so has every column of its tables
+-- every object has a comment, and so has every column of its tables (from version
+-- 17 on, the row types of tables are members of the extension too)
 CREATE VIEW brought AS
 SELECT classid, objid, pg_describe_object(classid, objid, 0) AS object
 FROM pg_depend
@@ -12,7 +13,9 @@ WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e'
 SELECT object FROM brought
 WHERE obj_description(objid, classid::regclass::name) IS NULL
   AND NOT (classid = 'pg_class'::regclass
-	AND objid IN (SELECT oid FROM pg_class WHERE relkind = 'S'));
+	AND objid IN (SELECT oid FROM pg_class WHERE relkind = 'S'))
+  AND NOT (classid = 'pg_type'::regclass
+	AND objid IN (SELECT unnest(ARRAY[t.oid, t.typarray]) FROM pg_type t WHERE t.typrelid <> 0));
 SELECT object, attname FROM brought
 JOIN pg_attribute ON attrelid = objid AND attnum > 0
 JOIN pg_class c ON c.oid = attrelid AND c.relkind IN ('r', 'v')

@@ -10,7 +10,7 @@
  */
 #include "postgres.h"
 
-#include "lib/stringinfo.h"
+#include "nodes/nodeFuncs.h"
 #include "nodes/parsenodes.h"
 #include "nodes/value.h"
 #include "parser/parser.h"
@@ -24,6 +24,8 @@ typedef struct ExpressionContext
 	const char *what;
 } ExpressionContext;
 
+static Node *only_target(const char *text, const char *format);
+static bool has_no_value(Node *node, void *context);
 static void report_expression(void *arg);
 static FuncCall *plain_call(Node *expression);
 
@@ -41,38 +43,57 @@ sync_kit_parse_expression(const char *text, const char *what)
 		.callback = report_expression,
 		.arg = &where,
 	};
-	StringInfoData statement;
-	List *trees;
-	SelectStmt *select;
-
-	initStringInfo(&statement);
-	appendStringInfo(&statement, "SELECT\n%s\n", text);
+	Node *expression;
 
 	error_context_stack = &frame;
-	trees = raw_parser(statement.data, RAW_PARSE_DEFAULT);
-	if (list_length(trees) == 1)
-	{
-		SelectStmt bare = {.type = T_SelectStmt};
+	/* bare, nothing can close the parentheses; in them, nothing can follow */
+	expression = only_target(text, "SELECT\n%s\n");
+	if (expression == NULL || only_target(text, "SELECT (\n%s\n)") == NULL ||
+		has_no_value(expression, NULL))
+		ereport(ERROR,
+				errcode(ERRCODE_SYNTAX_ERROR),
+				errmsg("%s is not a single SQL expression", what),
+				errdetail("It reads: %s", text));
+	error_context_stack = frame.previous;
+	return expression;
+}
 
-		select = (SelectStmt *) linitial_node(RawStmt, trees)->stmt;
-		if (IsA(select, SelectStmt) && list_length(select->targetList) == 1)
-		{
-			ResTarget *target = linitial_node(ResTarget, select->targetList);
+/*
+ * Parse a statement that "format" makes of the text.  Returns its target where
+ * it has one and nothing else, or NULL.
+ */
+static Node *
+only_target(const char *text, const char *format)
+{
+	List *trees = raw_parser(psprintf(format, text), RAW_PARSE_DEFAULT);
+	SelectStmt bare = {.type = T_SelectStmt};
+	SelectStmt *select;
+	ResTarget *target;
 
-			/* nothing but the one target may stand in the statement */
-			bare.targetList = select->targetList;
-			bare.limitOption = select->limitOption;
-			if (target->name == NULL && equal(select, &bare))
-			{
-				error_context_stack = frame.previous;
-				return target->val;
-			}
-		}
-	}
-	ereport(ERROR,
-			errcode(ERRCODE_SYNTAX_ERROR),
-			errmsg("%s is not a single SQL expression", what),
-			errdetail("It reads: %s", text));
+	if (list_length(trees) != 1)
+		return NULL;
+	select = (SelectStmt *) linitial_node(RawStmt, trees)->stmt;
+	if (!IsA(select, SelectStmt) || list_length(select->targetList) != 1)
+		return NULL;
+
+	bare.targetList = select->targetList;
+	bare.limitOption = select->limitOption;
+	target = linitial_node(ResTarget, select->targetList);
+	return target->name == NULL && equal(select, &bare) ? target->val : NULL;
+}
+
+/*
+ * Whether there is something in the tree that has no value in a rule: a
+ * parameter or DEFAULT.
+ */
+static bool
+has_no_value(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, ParamRef) || IsA(node, SetToDefault))
+		return true;
+	return raw_expression_tree_walker(node, has_no_value, context);
 }
 
 /*

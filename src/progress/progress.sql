@@ -74,7 +74,7 @@ CREATE TABLE sync_progress_tracking (
 	rule_name text NOT NULL,
 	evidence text NOT NULL,
 	progress text NOT NULL,
-	definition text NOT NULL,
+	fingerprint text NOT NULL,
 	CONSTRAINT sync_progress_tracking_pkey PRIMARY KEY (rule_name)
 );
 REVOKE ALL ON TABLE sync_progress_tracking FROM PUBLIC;
@@ -85,7 +85,7 @@ COMMENT ON TABLE sync_progress_tracking IS
 COMMENT ON COLUMN sync_progress_tracking.rule_name IS 'The tracked rule.';
 COMMENT ON COLUMN sync_progress_tracking.evidence IS 'Its evidence, schema-qualified.';
 COMMENT ON COLUMN sync_progress_tracking.progress IS 'Its progress relation, schema-qualified.';
-COMMENT ON COLUMN sync_progress_tracking.definition IS 'A hash of what the rule said.';
+COMMENT ON COLUMN sync_progress_tracking.fingerprint IS 'A hash of what the rule said, and of the identity of both relations, their columns and triggers.';
 
 CREATE TABLE sync_progress_notes (
 	rule_name text NOT NULL,

@@ -94,7 +94,7 @@ write_top(Analysis *analysis, SyncRule *rule)
 		head = lappend(head, ((SyncCounter *) lfirst(cell))->column);
 	}
 	appendStringInfo(&sql,
-					 " FROM evidence WHERE %s IS NOT NULL"
+					 " FROM sync_evidence WHERE %s IS NOT NULL"
 					 " ORDER BY sync_rows DESC, %s LIMIT %d",
 					 key,
 					 key,
@@ -180,7 +180,7 @@ write_unfounded(Analysis *analysis, SyncRule *rule)
 	appendStringInfoChar(&sql, ' ');
 	head = append_progress_columns(&sql, rule);
 	appendStringInfo(&sql,
-					 " WHERE p.%s = %s AND NOT EXISTS (SELECT FROM evidence e WHERE ",
+					 " WHERE p.%s = %s AND NOT EXISTS (SELECT FROM sync_evidence e WHERE ",
 					 sync_kit_quote(rule->status),
 					 sync_progress_done_value(rule));
 	sync_progress_append_match(&sql, rule);

@@ -300,6 +300,8 @@ list_parts(TriggerData *trigger, HeapTuple tuple)
 		" OR array_position(progress_key, NULL) IS NOT NULL "
 		"UNION ALL SELECT format('Column \"%s\" is named twice in key_columns.', k)"
 		" FROM given, unnest(key) AS k GROUP BY k HAVING count(*) > 1 AND k IS NOT NULL "
+		"UNION ALL SELECT format('Column \"%s\" has a name that is reserved: it begins with \"sync_\".', k)"
+		" FROM given, unnest(key) AS k WHERE starts_with(k, 'sync_') "
 		"UNION ALL SELECT 'The label is empty, or has control characters in it.'"
 		" WHERE $8 = '' OR $8 ~ '[[:cntrl:]]' "
 		"UNION ALL SELECT format('There are %s key_columns, and %s progress_key_columns.',"

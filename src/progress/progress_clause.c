@@ -16,6 +16,8 @@
 #include "kit/kit_ident.h"
 #include "progress/progress.h"
 
+static char *lookup_key(SyncRule *rule, SyncInsertColumn *insert, int i);
+
 /*
  * A list of column names, each behind "prefix", as "e.".
  */
@@ -156,9 +158,8 @@ sync_progress_append_lookups(StringInfo sql, SyncRule *rule, const char *wanted)
 		appendStringInfoString(sql, ") ");
 		for (int i = 0; i < n; i++)
 			appendStringInfo(sql,
-							 "CAST(%s AS %s) AS sync_l%d_k%d, ",
-							 sync_kit_quote(list_nth(rule->key, i)),
-							 sync_progress_key_type(rule, i),
+							 "%s AS sync_l%d_k%d, ",
+							 lookup_key(rule, insert, i),
 							 at,
 							 i);
 		appendStringInfo(sql,
@@ -173,10 +174,9 @@ sync_progress_append_lookups(StringInfo sql, SyncRule *rule, const char *wanted)
 		appendStringInfoString(sql, " AND (");
 		for (int i = 0; i < n; i++)
 			appendStringInfo(sql,
-							 "%sCAST(%s AS %s)",
+							 "%s%s",
 							 i > 0 ? ", " : "",
-							 sync_kit_quote(list_nth(rule->key, i)),
-							 sync_progress_key_type(rule, i));
+							 lookup_key(rule, insert, i));
 		appendStringInfoString(sql, ") IN (SELECT ");
 		sync_progress_append_names(sql, rule->key, "");
 		appendStringInfo(sql, " FROM %s)", wanted);
@@ -191,6 +191,26 @@ sync_progress_append_lookups(StringInfo sql, SyncRule *rule, const char *wanted)
 							 i,
 							 sync_kit_quote(list_nth(rule->key, i)));
 	}
+}
+
+/*
+ * A key column of a lookup relation, in the type and collation of the progress
+ * relation's.
+ */
+static char *
+lookup_key(SyncRule *rule, SyncInsertColumn *insert, int i)
+{
+	SyncColumn *to =
+		sync_progress_column(rule->progress, list_nth(rule->progress_key, i));
+	SyncColumn *from =
+		sync_progress_column(insert->lookup, list_nth(rule->key, i));
+	char *value =
+		psprintf("CAST(%s AS %s)", sync_kit_quote(from->name), to->type);
+
+	if (from->collation && to->collation &&
+		strcmp(from->collation, to->collation) != 0)
+		value = psprintf("%s COLLATE %s", value, to->collation);
+	return value;
 }
 
 /*

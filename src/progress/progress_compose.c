@@ -8,7 +8,7 @@
  *		WITH evidence AS MATERIALIZED (SELECT key, count(*) AS sync_rows,
  *			counters ... FROM teams GROUP BY key)
  *
- * and joins it to the progress relation ("todo").  A key without a row there is
+ * and joins it to the progress relation ("sync_todo").  A key without a row there is
  * added, a row that is not done or counts otherwise is updated; nothing else is
  * written.  The dry run is the same statement with SELECT in the place of
  * INSERT and UPDATE, and drift is its rows.
@@ -29,6 +29,7 @@
 static void append_todo(StringInfo sql, SyncRule *rule);
 static void append_added(StringInfo sql, SyncRule *rule, bool writes);
 static void append_insert(StringInfo sql, SyncRule *rule);
+static void append_returning(StringInfo sql, SyncRule *rule);
 static void append_updated(StringInfo sql, SyncRule *rule, bool writes);
 static void append_assignments(StringInfo sql, SyncRule *rule);
 static void append_changes(StringInfo sql,
@@ -67,14 +68,20 @@ sync_progress_compose_run(SyncRule *rule, SyncScope *scope, bool writes)
 /*
  * , todo AS (...): the evidence of the keys whose row is missing (sync_add), or
  * not done, or counts otherwise; a row that is missing differs in its status.
+ * A row is found again by its address, which cannot change, since the relation
+ * is locked against other writers.
  */
 static void
 append_todo(StringInfo sql, SyncRule *rule)
 {
 	appendStringInfo(sql,
-					 ", todo AS MATERIALIZED (SELECT e.*, p.%s IS NULL AS sync_add"
-					 " FROM evidence e LEFT JOIN %s p ON ",
-					 sync_kit_quote(linitial(rule->progress_key)),
+					 ", sync_todo AS MATERIALIZED (SELECT e.*, p.%s IS NULL AS sync_add",
+					 sync_kit_quote(linitial(rule->progress_key)));
+	if (rule->progress->has_addresses)
+		appendStringInfoString(sql,
+							   ", p.ctid AS sync_ctid, p.tableoid AS sync_table");
+	appendStringInfo(sql,
+					 " FROM sync_evidence e LEFT JOIN %s p ON ",
 					 rule->progress->qualified);
 	sync_progress_append_match(sql, rule);
 	sync_progress_append_usable(sql, rule);
@@ -89,7 +96,7 @@ append_todo(StringInfo sql, SyncRule *rule)
 static void
 append_added(StringInfo sql, SyncRule *rule, bool writes)
 {
-	appendStringInfoString(sql, ", added AS MATERIALIZED (");
+	appendStringInfoString(sql, ", sync_added AS MATERIALIZED (");
 	if (writes)
 		append_insert(sql, rule);
 	appendStringInfoString(sql, "SELECT ");
@@ -103,14 +110,11 @@ append_added(StringInfo sql, SyncRule *rule, bool writes)
 		appendStringInfo(sql, ", e.sync_c%d", i);
 	for (int i = 0; i < list_length(rule->inserts); i++)
 		appendStringInfo(sql, ", %s", sync_progress_insert_value(rule, i));
-	appendStringInfoString(sql, " FROM todo e");
-	sync_progress_append_lookups(sql, rule, "todo WHERE sync_add");
+	appendStringInfoString(sql, " FROM sync_todo e");
+	sync_progress_append_lookups(sql, rule, "sync_todo WHERE sync_add");
 	appendStringInfoString(sql, " WHERE e.sync_add");
 	if (writes)
-	{
-		appendStringInfoString(sql, " RETURNING ");
-		sync_progress_append_names(sql, rule->progress_key, "p.");
-	}
+		append_returning(sql, rule);
 	appendStringInfoChar(sql, ')');
 }
 
@@ -145,18 +149,39 @@ append_insert(StringInfo sql, SyncRule *rule)
 static void
 append_updated(StringInfo sql, SyncRule *rule, bool writes)
 {
-	appendStringInfoString(sql, ", updated AS MATERIALIZED (");
+	appendStringInfoString(sql, ", sync_updated AS MATERIALIZED (");
 	if (!writes)
 	{
-		appendStringInfoString(sql, "SELECT 1 FROM todo WHERE NOT sync_add)");
+		appendStringInfoString(sql,
+							   "SELECT 1 FROM sync_todo WHERE NOT sync_add)");
 		return;
 	}
 	appendStringInfo(sql, "UPDATE %s AS p SET ", rule->progress->qualified);
 	append_assignments(sql, rule);
-	appendStringInfoString(sql, " FROM todo e WHERE NOT e.sync_add AND ");
-	sync_progress_append_match(sql, rule);
-	sync_progress_append_differs(sql, rule);
-	appendStringInfoString(sql, " RETURNING 1)");
+	appendStringInfoString(sql, " FROM sync_todo e WHERE NOT e.sync_add AND ");
+	if (rule->progress->has_addresses)
+		appendStringInfoString(sql,
+							   "p.ctid = e.sync_ctid AND p.tableoid = e.sync_table");
+	else
+	{
+		sync_progress_append_match(sql, rule);
+		sync_progress_append_differs(sql, rule);
+	}
+	append_returning(sql, rule);
+	appendStringInfoChar(sql, ')');
+}
+
+/*
+ * RETURNING the key, where it is to be seen which rows went in.
+ */
+static void
+append_returning(StringInfo sql, SyncRule *rule)
+{
+	appendStringInfoString(sql, " RETURNING ");
+	if (rule->progress->may_differ)
+		sync_progress_append_names(sql, rule->progress_key, "p.");
+	else
+		appendStringInfoChar(sql, '1');
 }
 
 /*
@@ -192,13 +217,17 @@ static void
 append_changes(StringInfo sql, SyncRule *rule, SyncScope *scope, bool writes)
 {
 	appendStringInfoString(sql,
-						   ", changes AS MATERIALIZED (SELECT *, row_number()"
-						   " OVER () AS sync_n FROM (SELECT * FROM todo");
+						   ", sync_changes AS MATERIALIZED (SELECT *, row_number()"
+						   " OVER () AS sync_n FROM (SELECT * FROM sync_todo");
 	if (writes && rule->progress->may_differ)
 	{
-		appendStringInfoString(sql, " WHERE NOT sync_add OR (");
+		appendStringInfoString(sql, " WHERE (sync_add AND (");
 		sync_progress_append_names(sql, rule->key, "");
-		appendStringInfoString(sql, ") IN (SELECT * FROM added)");
+		appendStringInfoString(sql,
+							   ") IN (SELECT * FROM sync_added)) OR"
+							   " (NOT sync_add AND (");
+		sync_progress_append_names(sql, rule->key, "");
+		appendStringInfoString(sql, ") IN (SELECT * FROM sync_updated))");
 	}
 	appendStringInfo(sql,
 					 " ORDER BY %s, ",
@@ -241,10 +270,10 @@ append_totals(StringInfo sql, SyncRule *rule)
 						 sync_kit_quote(list_nth(rule->key, i)),
 						 i);
 	appendStringInfoString(sql,
-						   " FROM evidence) AS sums, LATERAL (VALUES"
+						   " FROM sync_evidence) AS sums, LATERAL (VALUES"
 						   " ('total', coalesce(sync_rows, 0)::text, sync_keys::text,"
-						   " (SELECT count(*) FROM added)::text,"
-						   " (SELECT count(*) FROM updated)::text,"
+						   " (SELECT count(*) FROM sync_added)::text,"
+						   " (SELECT count(*) FROM sync_updated)::text,"
 						   " sync_invalid::text, 0)");
 	for (int i = 0; i < n; i++)
 		appendStringInfo(sql,
@@ -257,7 +286,7 @@ append_totals(StringInfo sql, SyncRule *rule)
 					 " UNION ALL SELECT 'change',"
 					 " CASE WHEN sync_add THEN 'add' ELSE 'update' END,"
 					 " %s::text, %s%s%s, sync_rows::text, NULL, sync_n"
-					 " FROM changes",
+					 " FROM sync_changes",
 					 sync_kit_quote(list_nth(rule->key, rule->competition)),
 					 n > 1 ? "concat_ws(', '" : "NULL",
 					 rest.data,
@@ -275,7 +304,7 @@ append_headings(StringInfo sql, SyncRule *rule, SyncScope *scope)
 	StringInfoData among;
 
 	initStringInfo(&among);
-	appendStringInfo(&among, "IN (SELECT %s FROM changes", name);
+	appendStringInfo(&among, "IN (SELECT %s FROM sync_changes", name);
 	if (scope->touched || scope->headed)
 		appendStringInfo(&among,
 						 " UNION ALL SELECT CAST(headed AS %s) FROM unnest(%s) AS headed",
@@ -293,6 +322,6 @@ append_headings(StringInfo sql, SyncRule *rule, SyncScope *scope)
 	if (scope->touched)
 		sync_progress_append_key_counts(sql, rule, among.data);
 	else
-		appendStringInfo(sql, "evidence WHERE %s %s", name, among.data);
+		appendStringInfo(sql, "sync_evidence WHERE %s %s", name, among.data);
 	appendStringInfo(sql, " GROUP BY %s ORDER BY n", name);
 }

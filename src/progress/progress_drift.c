@@ -85,8 +85,8 @@ compose_drift(SyncRule *rule, SyncScope *scope)
 	append_object(&sql, rule, "key");
 	appendStringInfoString(&sql, " AS sync_key, NULL::jsonb AS sync_before, ");
 	append_object(&sql, rule, "added");
-	appendStringInfoString(&sql, " AS sync_after FROM evidence e");
-	sync_progress_append_lookups(&sql, rule, "evidence");
+	appendStringInfoString(&sql, " AS sync_after FROM sync_evidence e");
+	sync_progress_append_lookups(&sql, rule, "sync_evidence");
 	sync_progress_append_usable(&sql, rule);
 	sync_progress_append_absent(&sql, rule);
 	appendStringInfoString(&sql, " UNION ALL SELECT ");
@@ -98,7 +98,7 @@ compose_drift(SyncRule *rule, SyncScope *scope)
 	appendStringInfoString(&sql, ", ");
 	append_object(&sql, rule, "after");
 	appendStringInfo(&sql,
-					 " FROM evidence e JOIN %s p ON ",
+					 " FROM sync_evidence e JOIN %s p ON ",
 					 rule->progress->qualified);
 	sync_progress_append_match(&sql, rule);
 	sync_progress_append_usable(&sql, rule);

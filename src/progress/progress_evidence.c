@@ -41,7 +41,7 @@ sync_progress_append_evidence(StringInfo sql, SyncRule *rule, SyncScope *scope)
 {
 	const char *counted = counted_column(rule);
 
-	appendStringInfoString(sql, "WITH evidence AS MATERIALIZED (");
+	appendStringInfoString(sql, "WITH sync_evidence AS MATERIALIZED (");
 	if (counted)
 		append_two_steps(sql, rule, scope, counted);
 	else
@@ -71,7 +71,7 @@ sync_progress_append_key_counts(StringInfo sql,
 					 key_value(rule, rule->competition),
 					 condition);
 	sync_progress_append_ordinals(sql, list_length(rule->key));
-	appendStringInfoString(sql, ") AS evidence");
+	appendStringInfoString(sql, ") AS sync_evidence");
 }
 
 /*

@@ -258,6 +258,12 @@ same_key(KeySet *set, NotedKey a, NotedKey b)
 static void
 write_notes(KeySet *set)
 {
+	static const char *const settings[][2] = {
+		{"datestyle", "ISO"},
+		{"extra_float_digits", "1"},
+		{"intervalstyle", "postgres"},
+		{"search_path", "pg_catalog"},
+	};
 	StringInfoData sql;
 	int guc_nest;
 
@@ -280,30 +286,15 @@ write_notes(KeySet *set)
 
 	/* the run that reads the text may have other settings than this session */
 	guc_nest = NewGUCNestLevel();
-	(void) set_config_option("datestyle",
-							 "ISO",
-							 PGC_USERSET,
-							 PGC_S_SESSION,
-							 GUC_ACTION_SAVE,
-							 true,
-							 0,
-							 false);
-	(void) set_config_option("intervalstyle",
-							 "postgres",
-							 PGC_USERSET,
-							 PGC_S_SESSION,
-							 GUC_ACTION_SAVE,
-							 true,
-							 0,
-							 false);
-	(void) set_config_option("extra_float_digits",
-							 "1",
-							 PGC_USERSET,
-							 PGC_S_SESSION,
-							 GUC_ACTION_SAVE,
-							 true,
-							 0,
-							 false);
+	for (int i = 0; i < lengthof(settings); i++)
+		(void) set_config_option(settings[i][0],
+								 settings[i][1],
+								 PGC_USERSET,
+								 PGC_S_SESSION,
+								 GUC_ACTION_SAVE,
+								 true,
+								 0,
+								 false);
 	sync_kit_spi_run_own(sql.data, make_arrays(set), false, NULL, NULL);
 	AtEOXact_GUC(false, guc_nest);
 }

@@ -26,6 +26,7 @@ enum InspectCell
 	INSPECT_MAY_LOCK,
 	INSPECT_ROW_SECURITY,
 	INSPECT_MAY_DIFFER,
+	INSPECT_HAS_ADDRESSES,
 	INSPECT_COLUMN,
 	INSPECT_TYPE,
 	INSPECT_CATEGORY,
@@ -151,11 +152,16 @@ look_up(SyncSite *site, List *relations)
 		" pg_catalog.has_table_privilege(c.oid, 'UPDATE'),"
 		" pg_catalog.row_security_active(c.oid),"
 		/* BEFORE (2) and INSTEAD OF (64) */
-		" EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = c.oid"
-		" AND NOT g.tgisinternal AND g.tgtype::integer & 66 <> 0), a.attname,"
+		" EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE (g.tgrelid = c.oid"
+		" OR c.relkind = 'p' AND g.tgrelid IN (SELECT relid FROM pg_catalog.pg_partition_tree(c.oid)))"
+		" AND NOT g.tgisinternal AND g.tgtype::integer & 66 <> 0),"
+		" c.relkind IN ('r', 'p') AND pg_catalog.has_table_privilege(c.oid, 'SELECT'),"
+		" a.attname,"
 		/* an explicit cast would cut a string off: leave that to assignment */
-		" pg_catalog.format_type(a.atttypid, CASE WHEN t.typcategory IN ('S', 'V')"
-		" THEN -1 ELSE a.atttypmod END), t.typcategory,"
+		" CASE WHEN t.typcategory NOT IN ('S', 'V', 'A') THEN"
+		" pg_catalog.format_type(a.atttypid, a.atttypmod) ELSE"
+		" pg_catalog.format_type(CASE t.typtype WHEN 'd' THEN t.typbasetype"
+		" ELSE a.atttypid END, -1) END, t.typcategory,"
 		" (SELECT pg_catalog.quote_ident(m.nspname) || '.' || pg_catalog.quote_ident(l.collname)"
 		" FROM pg_catalog.pg_collation l JOIN pg_catalog.pg_namespace m ON m.oid = l.collnamespace"
 		" WHERE l.oid = a.attcollation),"
@@ -199,6 +205,7 @@ fill_relation(SyncRelation *relation, char **cells)
 	relation->may_lock = strcmp(cells[INSPECT_MAY_LOCK], "t") == 0;
 	relation->row_security = strcmp(cells[INSPECT_ROW_SECURITY], "t") == 0;
 	relation->may_differ = strcmp(cells[INSPECT_MAY_DIFFER], "t") == 0;
+	relation->has_addresses = strcmp(cells[INSPECT_HAS_ADDRESSES], "t") == 0;
 	if (cells[INSPECT_COLUMN] == NULL)
 		return;
 

@@ -50,14 +50,18 @@ static SyncCounter *build_counter(SyncRule *rule,
 static void settle_counters(SyncRule *rule);
 
 /*
- * Keep rules from being changed until the transaction ends, and wait for those
- * who are changing one: a run must not take notes by a rule that is no more.
+ * Keep the enabled rules, or the one named "only", from being changed until the
+ * transaction ends, and wait for those who are changing one: a run must not
+ * take notes by a rule that is no more.  "alone": keep runs away from it too.
  */
 void
-sync_progress_lock_rules(void)
+sync_progress_lock_rules(const char *only, bool alone)
 {
-	sync_kit_spi_run_own("LOCK TABLE @extschema@.sync_progress_rules IN SHARE MODE",
-						 NULL,
+	sync_kit_spi_run_own(psprintf("SELECT 1 FROM @extschema@.sync_progress_rules"
+								  " WHERE rule_name = $1 OR ($1 IS NULL AND enabled)"
+								  " ORDER BY rule_name FOR %s",
+								  alone ? "NO KEY UPDATE" : "SHARE"),
+						 sync_kit_text_params(1, &only),
 						 false,
 						 NULL,
 						 NULL);

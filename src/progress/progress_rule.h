@@ -31,15 +31,16 @@ typedef struct SyncColumn
 /* A relation that a rule names, as it was found on the site */
 typedef struct SyncRelation
 {
-	char *given;	   /* the name in the rule */
-	char *qualified;   /* schema and name, quoted; NULL: not there */
-	char *name;		   /* bare, for reports */
-	char kind;		   /* relkind */
-	int rights;		   /* on any column */
-	bool may_lock;	   /* UPDATE on the whole relation */
-	bool row_security; /* policies hide or refuse rows */
-	bool may_differ;   /* triggers may store something else, or nothing */
-	List *columns;	   /* SyncColumn */
+	char *given;		/* the name in the rule */
+	char *qualified;	/* schema and name, quoted; NULL: not there */
+	char *name;			/* bare, for reports */
+	char kind;			/* relkind */
+	int rights;			/* on any column */
+	bool may_lock;		/* UPDATE on the whole relation */
+	bool row_security;	/* policies hide or refuse rows */
+	bool may_differ;	/* triggers may store something else, or nothing */
+	bool has_addresses; /* ctid and tableoid can be read */
+	List *columns;		/* SyncColumn */
 } SyncRelation;
 
 /* A column that must equal an aggregate over the evidence */
@@ -95,10 +96,9 @@ typedef struct SyncScope
 /* in progress_rule.c */
 extern List *sync_progress_load_rules(const char *only,
 									  const char *competition);
-extern void sync_progress_lock_rules(void);
+extern void sync_progress_lock_rules(const char *only, bool alone);
 extern void sync_progress_report_no_evidence(SyncRule *rule,
-											 const char *competition)
-	pg_attribute_noreturn();
+											 const char *competition);
 extern bool sync_progress_same_family(SyncRule *a, SyncRule *b);
 
 /* in progress_relation.c */

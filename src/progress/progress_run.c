@@ -145,7 +145,7 @@ perform(ReportedRun *reported)
 
 	if (writes)
 	{
-		sync_progress_lock_rules();
+		sync_progress_lock_rules(request->rule, false);
 		PushActiveSnapshot(GetTransactionSnapshot());
 	}
 	rules = sync_progress_load_rules(request->rule, request->competition);

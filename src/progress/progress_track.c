@@ -11,8 +11,8 @@
  * their causes.
  *
  * Notes lead on from a state in which the rule had been applied in full.  The
- * row in sync_progress_tracking says between which relations, and what the rule
- * said then; a run that finds anything else there reads everything.
+ * row in sync_progress_tracking has a fingerprint of the rule and its relations
+ * as they were then; a run that finds another reads everything.
  *
  * A run deletes the notes before it reads the evidence, each statement with a
  * snapshot of its own; a change that commits in between is read now and its
@@ -29,6 +29,7 @@
 #include "commands/tablecmds.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
 
 #include "kit/kit_compat.h"
 #include "kit/kit_ident.h"
@@ -37,7 +38,7 @@
 
 #define TOUCHED_MAX 10000 /* beyond, reading everything costs less */
 
-/* The triggers of rule $1, wherever they stand */
+/* The triggers of rule $1, wherever they stand: their first argument names it */
 #define FROM_TRIGGERS                                                          \
 	" FROM pg_trigger g"                                                       \
 	" JOIN pg_proc f ON f.oid = g.tgfoid AND f.proname = 'sync_progress_note'" \
@@ -45,8 +46,22 @@
 	" AND x.extname = 'sync_ext'"                                              \
 	" JOIN pg_class c ON c.oid = g.tgrelid"                                    \
 	" JOIN pg_namespace n ON n.oid = c.relnamespace"                           \
-	" WHERE g.tgname IN (SELECT format('sync_track_%s_%s', $1, event)"         \
-	" FROM unnest('{insert,update,delete,truncate}'::text[]) AS event)"
+	" WHERE starts_with(encode(g.tgargs, 'hex'),"                              \
+	" encode(convert_to($1, getdatabaseencoding()), 'hex') || '00')"
+
+/*
+ * What a rule has been applied to: what it says ($2), and the identity of its
+ * evidence ($3) and progress relation ($4), of their columns and of their
+ * triggers.  Whatever rewrites, replaces or changes one of them changes it.
+ */
+#define FINGERPRINT                                                               \
+	"(SELECT hashtextextended(string_agg(concat_ws(' ', $2, c.oid,"               \
+	" c.relfilenode, c.xmin,"                                                     \
+	" (SELECT string_agg(a.xmin::text, ',' ORDER BY a.attnum)"                    \
+	" FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0),"            \
+	" (SELECT string_agg(concat(g.oid, ':', g.xmin), ',' ORDER BY g.oid)"         \
+	" FROM pg_trigger g WHERE g.tgrelid = c.oid)), ' ' ORDER BY c.oid), 0)::text" \
+	" FROM pg_class c WHERE c.oid IN (to_regclass($3), to_regclass($4)))"
 
 static void forget(const char *rule_name);
 static Oid find_evidence(SyncRule *rule);
@@ -57,6 +72,7 @@ static char *trigger_arguments(const char *rule_name, List *key);
 static void append_hex(StringInfo hex, const char *argument);
 static bool has_been_applied(SyncRule *rule);
 static void set_applied(SyncRule *rule);
+static ParamListInfo applied_params(SyncRule *rule);
 static SyncRows *read_notes(SyncRule *rule, bool take);
 static bool use_notes(SyncRows *notes, int nkeys, SyncScope *scope);
 
@@ -66,8 +82,13 @@ static bool use_notes(SyncRows *notes, int nkeys, SyncScope *scope);
 void
 sync_progress_track(const char *rule_name)
 {
-	SyncRule *rule = linitial(sync_progress_load_rules(rule_name, NULL));
-	Oid relid = find_evidence(rule);
+	SyncRule *rule;
+	Oid relid;
+
+	sync_progress_lock_rules(rule_name, true);
+	PushActiveSnapshot(GetTransactionSnapshot());
+	rule = linitial(sync_progress_load_rules(rule_name, NULL));
+	relid = find_evidence(rule);
 
 	if (sync_progress_has_triggers(rule_name))
 		ereport(ERROR,
@@ -77,6 +98,7 @@ sync_progress_track(const char *rule_name)
 						quote_literal_cstr(rule_name)));
 	create_triggers(rule, relid);
 	forget(rule_name);
+	PopActiveSnapshot();
 }
 
 /*
@@ -85,7 +107,10 @@ sync_progress_track(const char *rule_name)
 void
 sync_progress_untrack(const char *rule_name)
 {
-	SyncRows *drops = sync_kit_spi_rows_own(
+	SyncRows *drops;
+
+	sync_progress_lock_rules(rule_name, true);
+	drops = sync_kit_spi_rows_own(
 		"SELECT format('DROP TRIGGER %I ON %I.%I', g.tgname, n.nspname, c.relname)" FROM_TRIGGERS,
 		sync_kit_text_params(1, &rule_name));
 
@@ -163,7 +188,7 @@ sync_progress_touched(SyncRule *rule, bool take, bool all, SyncScope *scope)
 
 	/* a role that does not see every row cannot do what the notes ask for */
 	if (!is_tracked(rule) || rule->evidence->row_security ||
-		rule->progress->row_security)
+		rule->progress->row_security || !strchr("rp", rule->progress->kind))
 		return false;
 
 	notes = read_notes(rule, take);
@@ -291,7 +316,7 @@ is_tracked(SyncRule *rule)
 	SyncRows *found;
 
 	found =
-		sync_kit_spi_rows_own("SELECT count(*) = 4 AND NOT bool_or(EXISTS (SELECT FROM pg_inherits i"
+		sync_kit_spi_rows_own("SELECT count(DISTINCT g.tgtype) = 4 AND NOT bool_or(EXISTS (SELECT FROM pg_inherits i"
 							  " WHERE c.oid IN (i.inhrelid, i.inhparent)))" FROM_TRIGGERS
 							  " AND g.tgenabled = 'A' AND g.tgrelid = to_regclass($2)"
 							  " AND encode(g.tgargs, 'hex') = $3",
@@ -328,20 +353,14 @@ append_hex(StringInfo hex, const char *argument)
 
 /*
  * Whether the rule, as it is, has been applied in full between just these
- * relations.
+ * relations, as they are.
  */
 static bool
 has_been_applied(SyncRule *rule)
 {
-	const char *values[] = {rule->name,
-							rule->evidence->qualified,
-							rule->progress->qualified,
-							rule->definition};
-
 	return sync_kit_spi_rows_own("SELECT 1 FROM @extschema@.sync_progress_tracking"
-								 " WHERE rule_name = $1 AND evidence = $2"
-								 " AND progress = $3 AND definition = $4",
-								 sync_kit_text_params(lengthof(values), values))
+								 " WHERE rule_name = $1 AND fingerprint = " FINGERPRINT,
+								 applied_params(rule))
 			   ->nrows > 0;
 }
 
@@ -351,19 +370,31 @@ has_been_applied(SyncRule *rule)
 static void
 set_applied(SyncRule *rule)
 {
-	const char *values[] = {rule->name,
-							rule->evidence->qualified,
-							rule->progress->qualified,
-							rule->definition};
-
-	sync_kit_spi_run_own("INSERT INTO @extschema@.sync_progress_tracking"
-						 " VALUES ($1, $2, $3, $4) ON CONFLICT (rule_name)"
-						 " DO UPDATE SET evidence = $2, progress = $3,"
-						 " definition = $4",
-						 sync_kit_text_params(lengthof(values), values),
+	sync_kit_spi_run_own("INSERT INTO @extschema@.sync_progress_tracking AS t"
+						 " (rule_name, evidence, progress, fingerprint)"
+						 " VALUES ($1, $3, $4, " FINGERPRINT ")"
+						 " ON CONFLICT (rule_name) DO UPDATE SET"
+						 " evidence = excluded.evidence,"
+						 " progress = excluded.progress,"
+						 " fingerprint = excluded.fingerprint",
+						 applied_params(rule),
 						 false,
 						 NULL,
 						 NULL);
+}
+
+/*
+ * The parameters of FINGERPRINT, behind the rule's name.
+ */
+static ParamListInfo
+applied_params(SyncRule *rule)
+{
+	const char *values[] = {rule->name,
+							rule->definition,
+							rule->evidence->qualified,
+							rule->progress->qualified};
+
+	return sync_kit_text_params(lengthof(values), values);
 }
 
 /*
