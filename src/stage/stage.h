@@ -6,7 +6,7 @@
  * A source is opened (stage_source.c), which tells its columns; whoever wants
  * its rows says how (SyncReading) and gets a reader (stage_reader.c).  Where
  * rows come from is a file each: a query here (stage_query.c), one on a
- * foreign server (stage_server.c).  Rows whose order cannot be left to
+ * foreign server (stage_server.c, stage_types.c).  Rows whose order cannot be left to
  * another server are sorted here (stage_sort.c).
  *
  *-------------------------------------------------------------------------
@@ -97,6 +97,13 @@ extern void *sync_stage_server_start(SyncSource *source,
 extern double sync_stage_server_expected(void *reader);
 extern SyncRow *sync_stage_server_next(void *reader);
 extern void sync_stage_server_end(void *reader);
+
+/* in stage_types.c */
+extern Oid sync_stage_source_type(SyncSource *source,
+								  SyncReading *reading,
+								  int column);
+extern bool sync_stage_is_binary(SyncSource *source, SyncReading *reading);
+extern bool sync_stage_is_ordered(SyncSource *source, SyncReading *reading);
 
 /* in stage_sort.c */
 extern void *sync_stage_sort_start(SyncReading *reading,

@@ -11,17 +11,13 @@
  */
 #include "postgres.h"
 
-#include "access/transam.h"
-#include "catalog/pg_am.h"
-#include "catalog/pg_opfamily.h"
-#include "catalog/pg_type.h"
+#include "catalog/pg_class.h"
 #include "commands/copy.h"
 #include "commands/defrem.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "nodes/makefuncs.h"
 #include "utils/builtins.h"
-#include "utils/lsyscache.h"
 #include "utils/rel.h"
 
 #include "kit/kit_ident.h"
@@ -44,11 +40,6 @@ typedef struct ServerReader
 /* what feed_copy reads; set before each call into the COPY code */
 static SyncRemote *feeding = NULL;
 
-static Oid source_type(SyncSource *source, SyncReading *reading, int column);
-static bool is_binary(SyncSource *source, SyncReading *reading);
-static bool is_object_name(Oid type);
-static bool is_ordered(SyncSource *source, SyncReading *reading);
-static bool same_order(Oid remote, Oid local);
 static char *compose_copy(SyncSource *source,
 						  SyncReading *reading,
 						  bool binary,
@@ -65,10 +56,10 @@ sync_stage_server_start(SyncSource *source, SyncReading *reading, bool *ordered)
 {
 	ServerReader *reader = palloc0(sizeof(ServerReader));
 
-	*ordered = is_ordered(source, reading);
+	*ordered = sync_stage_is_ordered(source, reading);
 	reader->remote = source->remote;
 	reader->reading = reading;
-	reader->binary = is_binary(source, reading);
+	reader->binary = sync_stage_is_binary(source, reading);
 	sync_stage_turns_init(&reader->turns, reading->desc->natts);
 	reader->expected = sync_remote_expected(reader->remote, source->query);
 	sync_remote_run(reader->remote,
@@ -139,114 +130,6 @@ sync_stage_server_end(void *arg)
 }
 
 /*
- * The type that a column of the reading has on the other server.
- */
-static Oid
-source_type(SyncSource *source, SyncReading *reading, int column)
-{
-	return sync_stage_column(source,
-							 NameStr(TupleDescAttr(reading->desc, column)
-										 ->attname))
-		->type;
-}
-
-/*
- * Whether the binary form of every column means the same on both sides.  Types
- * have the same number everywhere where they are built in.
- */
-static bool
-is_binary(SyncSource *source, SyncReading *reading)
-{
-	/* text in binary form is taken to be in the client's encoding */
-	if (pg_get_client_encoding() != GetDatabaseEncoding())
-		return false;
-
-	for (int i = 0; i < reading->desc->natts; i++)
-	{
-		Oid type = source_type(source, reading, i);
-		Oid target = TupleDescAttr(reading->desc, i)->atttypid;
-
-		if (type >= FirstGenbkiObjectId || type != getBaseType(target) ||
-			is_object_name(type))
-			return false;
-	}
-	return true;
-}
-
-/*
- * Whether a type stands for an object of the database: its binary form is a
- * number that means another object elsewhere.
- */
-static bool
-is_object_name(Oid type)
-{
-	Oid element = get_element_type(type);
-
-	switch (OidIsValid(element) ? element : type)
-	{
-		case REGPROCOID:
-		case REGPROCEDUREOID:
-		case REGOPEROID:
-		case REGOPERATOROID:
-		case REGCLASSOID:
-		case REGCOLLATIONOID:
-		case REGTYPEOID:
-		case REGROLEOID:
-		case REGNAMESPACEOID:
-		case REGCONFIGOID:
-		case REGDICTIONARYOID:
-			return true;
-		default:
-			return false;
-	}
-}
-
-/*
- * Whether the other server can be left to sort: values of the key have the same
- * order there, and texts the same bytes.
- */
-static bool
-is_ordered(SyncSource *source, SyncReading *reading)
-{
-	bool same_encoding = sync_remote_same_encoding(source->remote);
-
-	for (int i = 0; i < reading->nkeys; i++)
-	{
-		Oid type = source_type(source, reading, i);
-		Oid target = getBaseType(TupleDescAttr(reading->desc, i)->atttypid);
-
-		if (!same_order(type, target) ||
-			(OidIsValid(get_typcollation(target)) && !same_encoding))
-			return false;
-	}
-	return true;
-}
-
-/*
- * Whether values of a type of the other server are ordered as those of a type
- * of ours.  Only built-in types are trusted, and of these not those whose order
- * follows from that of other values or from the database's collation.
- */
-static bool
-same_order(Oid remote, Oid local)
-{
-	Oid class;
-	Oid family;
-
-	if (remote >= FirstGenbkiObjectId || local >= FirstGenbkiObjectId)
-		return false;
-	if (remote == local)
-		return get_typtype(local) == TYPTYPE_BASE && local != JSONBOID &&
-			   !OidIsValid(get_element_type(local));
-
-	class = GetDefaultOpClass(local, BTREE_AM_OID);
-	if (class != GetDefaultOpClass(remote, BTREE_AM_OID))
-		return false;
-	family = OidIsValid(class) ? get_opclass_family(class) : InvalidOid;
-	return family == TEXT_BTREE_FAM_OID;
-}
-
-/*
  * The statement for the other server.
  */
 static char *
@@ -279,7 +162,9 @@ compose_copy(SyncSource *source, SyncReading *reading, bool binary, bool ordered
 						 "%s%s",
 						 separator,
 						 sync_kit_order_clause(name,
-											   source_type(source, reading, i)));
+											   sync_stage_source_type(source,
+																	  reading,
+																	  i)));
 		separator = ", ";
 	}
 	foreach(cell, reading->order_by)

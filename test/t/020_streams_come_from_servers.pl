@@ -82,6 +82,25 @@ is($warehouse->safe_psql('wh', "SELECT $counts FROM sync_run('other')"), '1003|0
 is($warehouse->safe_psql('wh', 'SELECT t, n, f, d, a, kind, z FROM other WHERE id = 7'),
 	'text 7|1.00|2.3333333333333335|2026-01-08 00:00:00|{7,NULL}|integer|z', 'each value is that of its column');
 
+# In binary where that means the same on both sides
+
+$app->safe_psql('app', q{
+	ALTER SYSTEM SET log_statement = 'all';
+	SELECT pg_reload_conf();
+	CREATE TABLE wire (id int, name varchar(9))});
+$warehouse->safe_psql('wh', q{
+	CREATE TABLE wire (id int PRIMARY KEY, name text, class regclass);
+	SELECT sync_create_stream('wire', 'wire', '{id}', 'TABLE wire', server => 'app');
+	SELECT sync_create_stream('wire text', 'wire', '{id}', $$SELECT 1 AS id, 'pg_class'::regclass AS class$$, server => 'app')});
+my $mark = -s $app->logfile;
+$warehouse->safe_psql('wh', q{SET client_min_messages = error; SELECT sync_run('wire')});
+ok($app->log_contains(qr/COPY .*FORMAT binary/s, $mark), 'types that are the same come in binary');
+$mark = -s $app->logfile;
+$warehouse->safe_psql('wh', q{SELECT sync_run('wire text')});
+ok($app->log_contains(qr/COPY .*FORMAT text/s, $mark), 'names of objects come as text');
+is($warehouse->safe_psql('wh', 'SELECT * FROM wire'), '1||pg_class', 'and mean the same object here');
+$app->safe_psql('app', q{ALTER SYSTEM RESET log_statement; SELECT pg_reload_conf()});
+
 # Keys that the other server orders in another way are sorted here
 
 $app->safe_psql('app', q{
