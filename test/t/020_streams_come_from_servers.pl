@@ -179,13 +179,19 @@ is($app->safe_psql('app', 'SELECT count(*) FROM thing'), '1003', 'nothing was de
 
 $app->safe_psql('app', q{CREATE VIEW big AS SELECT n AS id, repeat(md5(n::text), 30) AS what FROM generate_series(1, 300000) AS n});
 $warehouse->safe_psql('wh', q{SELECT sync_create_stream('big', 'seen', '{id}', 'TABLE big', server => 'app')});
-my $peak = q{(regexp_match(pg_read_file('/proc/self/status'), 'VmPeak:\s+(\d+)'))[1]::int};
-is( $warehouse->safe_psql('wh', qq{
-		SET work_mem = '1MB';
-		CREATE TEMP TABLE memory AS SELECT rows_read, $peak AS kb FROM sync_run('seen', true);
-		INSERT INTO memory SELECT rows_read, $peak FROM sync_run('big', true);
-		SELECT max(rows_read), max(kb) - min(kb) < 30000 FROM memory}),
-	'300000|t', 'reading 300 MB takes no more than 30');
+my $peak = q{(regexp_match(pg_read_file('/proc/self/status'), 'VmPeak:\s+(\d+)'))[1]::bigint};
+
+SKIP:
+{
+	skip 'a sanitizer keeps freed memory back', 1 if ($ENV{LD_PRELOAD} // '') =~ /asan/;
+
+	is( $warehouse->safe_psql('wh', qq{
+			SET work_mem = '1MB';
+			CREATE TEMP TABLE memory AS SELECT rows_read, $peak AS kb FROM sync_run('seen', true);
+			INSERT INTO memory SELECT rows_read, $peak FROM sync_run('big', true);
+			SELECT max(rows_read), max(kb) - min(kb) < 30000 FROM memory}),
+		'300000|t', 'reading 300 MB takes no more than 30');
+}
 
 $warehouse->stop;
 $app->stop;
