@@ -61,12 +61,20 @@ SELECT sync_upsert('target', 'TABLE plain', '{id}');
 SELECT rows_read, inserted, rejected FROM sync_upsert('target', 'TABLE plain', '{id}', max_rejects => 5);
 SELECT column_name, error_sqlstate, error_message, error_detail, raw FROM rejected;
 SELECT count(*), count(*) FILTER (WHERE v = 'bad') FROM target;
+
+-- the same where staged rows do not fit into memory
+SET work_mem = '64kB';
 UPDATE source SET v = CASE WHEN id IN (1, 2500, 5000) THEN 'bad' ELSE 'w' || id END WHERE id % 1000 <> 7 AND id % 2 = 0 OR id = 1;
 SELECT sync_upsert('target', 'TABLE plain', '{id}', max_rejects => 7);
 SELECT rows_read, inserted, updated, unchanged, rejected FROM sync_upsert('target', 'TABLE plain', '{id}', max_rejects => 8);
 SELECT raw FROM rejected;
 SELECT id, v FROM target WHERE id IN (1, 2, 3, 2500, 4999, 5000) ORDER BY id;
 SELECT rows_read, inserted, updated, unchanged, rejected FROM sync_upsert('target', 'TABLE plain', '{id}', max_rejects => 8);
+TRUNCATE target;
+SELECT rows_read, inserted, updated, unchanged, rejected FROM sync_upsert('target', 'TABLE plain', '{id}', max_rejects => 8);
+SELECT count(*) FROM target;
+SELECT rows_read, inserted, rejected FROM sync_upsert('target', 'TABLE plain UNION ALL TABLE plain', '{id}', duplicates => 'reject', max_rejects => 9999, dry_run => true);
+RESET work_mem;
 
 -- what is no row's fault fails the run
 CREATE FUNCTION break() RETURNS trigger LANGUAGE plpgsql AS $$

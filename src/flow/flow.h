@@ -87,6 +87,7 @@ extern SyncRejects *sync_flow_rejects_create(SyncStream *stream, TupleDesc desc)
 extern void sync_flow_reject(void *rejects, SyncRow *row, ErrorData *error);
 extern int64 sync_flow_rejects_count(SyncRejects *rejects);
 extern void sync_flow_rejects_store(SyncRejects *rejects, int64 history_id);
+extern void sync_flow_rejects_free(SyncRejects *rejects);
 
 /* in flow_diff.c */
 extern void sync_flow_diff(SyncStream *stream,

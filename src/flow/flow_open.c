@@ -67,5 +67,7 @@ sync_flow_close(SyncFlow *flow)
 {
 	if (flow->source)
 		sync_stage_close(flow->source);
+	if (flow->rejects)
+		sync_flow_rejects_free(flow->rejects);
 	sync_merge_close_target(flow->target);
 }

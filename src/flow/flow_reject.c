@@ -154,6 +154,17 @@ sync_flow_rejects_store(SyncRejects *rejects, int64 history_id)
 }
 
 /*
+ * Forget them.
+ */
+void
+sync_flow_rejects_free(SyncRejects *rejects)
+{
+	sync_kit_staged_free(rejects->gathered);
+	MemoryContextDelete(rejects->scratch);
+	pfree(rejects);
+}
+
+/*
  * Let a column be a text; NULL is NULL.
  */
 static void

@@ -107,10 +107,10 @@ perform(StreamRun *work)
 		sync_merge_delta_free(delta);
 	}
 	sum_up(work, flow, &counts);
-	sync_flow_close(flow);
 	if (!work->dry_run)
 		sync_flow_rejects_store(flow->rejects,
 								sync_history_succeeded(work->run));
+	sync_flow_close(flow);
 	error_context_stack = frame.previous;
 }
 

@@ -15,10 +15,13 @@
 #include "catalog/pg_operator.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/syscache.h"
 #include "utils/typcache.h"
 
 #include "kit/kit_order.h"
+
+#define COMPARISONS_A_RESET 1024
 
 /*
  * The order of rows of that form, by their first "nkeys" columns.  Lives in
@@ -30,6 +33,9 @@ sync_kit_order_create(TupleDesc desc, int nkeys)
 	SyncKeyOrder *order = palloc0(sizeof(SyncKeyOrder));
 
 	order->nkeys = nkeys;
+	order->scratch = AllocSetContextCreate(CurrentMemoryContext,
+										   "sync key comparison",
+										   ALLOCSET_SMALL_SIZES);
 	order->columns = palloc0(nkeys * sizeof(SortSupportData));
 	order->less_than = palloc0(nkeys * sizeof(Oid));
 	order->collations = palloc0(nkeys * sizeof(Oid));
@@ -64,18 +70,19 @@ sync_kit_order_create(TupleDesc desc, int nkeys)
 int
 sync_kit_order_compare(SyncKeyOrder *order, SyncRow *a, SyncRow *b)
 {
-	for (int i = 0; i < order->nkeys; i++)
-	{
-		int sign = ApplySortComparator(a->values[i],
-									   a->nulls[i],
-									   b->values[i],
-									   b->nulls[i],
-									   &order->columns[i]);
+	MemoryContext caller = MemoryContextSwitchTo(order->scratch);
+	int sign = 0;
 
-		if (sign != 0)
-			return sign;
-	}
-	return 0;
+	for (int i = 0; i < order->nkeys && sign == 0; i++)
+		sign = ApplySortComparator(a->values[i],
+								   a->nulls[i],
+								   b->values[i],
+								   b->nulls[i],
+								   &order->columns[i]);
+	MemoryContextSwitchTo(caller);
+	if (++order->compared % COMPARISONS_A_RESET == 0)
+		MemoryContextReset(order->scratch);
+	return sign;
 }
 
 /*

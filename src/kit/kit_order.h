@@ -20,6 +20,8 @@ typedef struct SyncKeyOrder
 	SortSupport columns;
 	Oid *less_than; /* operator and collation of each column */
 	Oid *collations;
+	MemoryContext scratch; /* for what comparisons leave behind */
+	int64 compared;
 } SyncKeyOrder;
 
 extern SyncKeyOrder *sync_kit_order_create(TupleDesc desc, int nkeys);

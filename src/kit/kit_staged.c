@@ -35,6 +35,7 @@ sync_kit_staged_create(const char *name, TupleDesc desc, bool numbered)
 	rows->scratch = AllocSetContextCreate(CurrentMemoryContext,
 										  "sync staged row",
 										  ALLOCSET_SMALL_SIZES);
+	rows->context = CurrentMemoryContext;
 	rows->slot = MakeSingleTupleTableSlot(rows->desc, &TTSOpsMinimalTuple);
 	return rows;
 }
@@ -115,9 +116,13 @@ SyncRow *
 sync_kit_staged_next(void *arg)
 {
 	SyncStagedRows *rows = arg;
+	MemoryContext caller = MemoryContextSwitchTo(rows->context);
+	bool found;
 
 	tuplestore_select_read_pointer(rows->store, 0);
-	if (!tuplestore_gettupleslot(rows->store, true, false, rows->slot))
+	found = tuplestore_gettupleslot(rows->store, true, false, rows->slot);
+	MemoryContextSwitchTo(caller);
+	if (!found)
 		return NULL;
 	slot_getallattrs(rows->slot);
 	rows->row.values = rows->slot->tts_values;

@@ -29,7 +29,8 @@ typedef struct SyncStagedRows
 	Tuplestorestate *store;
 	int64 count;
 	MemoryContext scratch; /* for the row that is put */
-	TupleTableSlot *slot;  /* for the row that is read */
+	TupleTableSlot *slot;  /* for the row that is read, */
+	MemoryContext context; /* and what it points to */
 	SyncRow row;
 } SyncStagedRows;
 

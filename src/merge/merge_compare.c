@@ -20,6 +20,7 @@
 #include "utils/datum.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/rel.h"
 
 #include "kit/kit_cursor.h"
@@ -36,9 +37,10 @@ typedef struct Comparison
 	SyncActionSink sink;
 	void *sink_arg;
 	SyncCounts *counts;
-	int64 read;		/* rows of the source */
-	int64 target;	/* rows of the target */
-	int deleted_at; /* where it is in a row of the target, or -1 */
+	int64 read;			   /* rows of the source */
+	int64 target;		   /* rows of the target */
+	MemoryContext scratch; /* for what comparing two values leaves behind */
+	int deleted_at;		   /* where it is in a row of the target, or -1 */
 	bool done;
 } Comparison;
 
@@ -55,6 +57,10 @@ static void settle(Comparison *comparison,
 				   SyncRow *after);
 static bool is_marked(Comparison *comparison, SyncRow *before);
 static bool same_row(Comparison *comparison, SyncRow *before, SyncRow *after);
+static bool same_value(Comparison *comparison,
+					   int column,
+					   SyncRow *before,
+					   SyncRow *after);
 static void check_deletes(Comparison *comparison);
 
 /*
@@ -98,7 +104,8 @@ sync_merge_compare(SyncMerge *merge,
 }
 
 /*
- * Whether two values of a column look the same.
+ * Whether two values of a column look the same.  May leave something behind in
+ * the current memory context.
  */
 bool
 sync_merge_same_value(Form_pg_attribute column, Datum before, Datum after)
@@ -106,7 +113,6 @@ sync_merge_same_value(Form_pg_attribute column, Datum before, Datum after)
 	Oid output;
 	bool varlena;
 	char *texts[2];
-	bool same;
 
 	if (datum_image_eq(before, after, column->attbyval, column->attlen))
 		return true;
@@ -116,10 +122,7 @@ sync_merge_same_value(Form_pg_attribute column, Datum before, Datum after)
 	getTypeOutputInfo(column->atttypid, &output, &varlena);
 	texts[0] = OidOutputFunctionCall(output, before);
 	texts[1] = OidOutputFunctionCall(output, after);
-	same = strcmp(texts[0], texts[1]) == 0;
-	pfree(texts[0]);
-	pfree(texts[1]);
-	return same;
+	return strcmp(texts[0], texts[1]) == 0;
 }
 
 /*
@@ -156,6 +159,9 @@ compare_all(Comparison *comparison, SyncRowNext next, void *arg)
 		next = sync_kit_staged_next;
 		arg = source;
 	}
+	comparison->scratch = AllocSetContextCreate(CurrentMemoryContext,
+												"sync row comparison",
+												ALLOCSET_SMALL_SIZES);
 	cursor = sync_kit_cursor_open(sync_merge_compose_read(merge,
 														  source ? source->name
 																 : NULL),
@@ -191,6 +197,7 @@ compare_all(Comparison *comparison, SyncRowNext next, void *arg)
 			after = next(arg);
 	}
 	sync_kit_cursor_close(cursor);
+	MemoryContextDelete(comparison->scratch);
 	if (source)
 		sync_kit_staged_free(source);
 }
@@ -283,20 +290,39 @@ static bool
 same_row(Comparison *comparison, SyncRow *before, SyncRow *after)
 {
 	SyncMerge *merge = comparison->merge;
+	bool same = !is_marked(comparison, before);
 
-	if (is_marked(comparison, before))
-		return false;
-	for (int i = merge->nkeys; i < merge->desc->natts; i++)
+	for (int i = merge->nkeys; i < merge->desc->natts && same; i++)
 	{
-		if (before->nulls[i] != after->nulls[i])
-			return false;
-		if (!before->nulls[i] &&
-			!sync_merge_same_value(TupleDescAttr(merge->desc, i),
-								   before->values[i],
-								   after->values[i]))
-			return false;
+		same = before->nulls[i] == after->nulls[i];
+		if (same && !before->nulls[i])
+			same = same_value(comparison, i, before, after);
 	}
-	return true;
+	return same;
+}
+
+/*
+ * Whether two rows have the same value in a column, which is NULL in neither.
+ */
+static bool
+same_value(Comparison *comparison, int i, SyncRow *before, SyncRow *after)
+{
+	Form_pg_attribute column = TupleDescAttr(comparison->merge->desc, i);
+	MemoryContext caller;
+	bool same;
+
+	/* most values are settled by a look at their bytes */
+	if (datum_image_eq(before->values[i],
+					   after->values[i],
+					   column->attbyval,
+					   column->attlen))
+		return true;
+
+	caller = MemoryContextSwitchTo(comparison->scratch);
+	same = sync_merge_same_value(column, before->values[i], after->values[i]);
+	MemoryContextSwitchTo(caller);
+	MemoryContextReset(comparison->scratch);
+	return same;
 }
 
 /*

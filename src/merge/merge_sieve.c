@@ -13,6 +13,7 @@
 #include "postgres.h"
 
 #include "miscadmin.h"
+#include "utils/memutils.h"
 
 #include "kit/kit_attempt.h"
 #include "merge/merge.h"
@@ -50,9 +51,16 @@ sync_merge_sieve(SyncMerge *merge,
 				 SyncWriter write,
 				 SyncCounts *counts)
 {
+	MemoryContext scratch;
+	MemoryContext caller;
+
 	if (try_rows(merge, rows, write, counts) == NULL)
 		return;
 
+	scratch = AllocSetContextCreate(CurrentMemoryContext,
+									"sync sieve chunk",
+									ALLOCSET_DEFAULT_SIZES);
+	caller = MemoryContextSwitchTo(scratch);
 	sync_kit_staged_rewind(rows);
 	for (int64 left = rows->count; left > 0; left -= CHUNK_ROWS)
 	{
@@ -61,7 +69,10 @@ sync_merge_sieve(SyncMerge *merge,
 		CHECK_FOR_INTERRUPTS();
 		sieve_chunk(merge, chunk, write, counts);
 		sync_kit_staged_free(chunk);
+		MemoryContextReset(scratch);
 	}
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(scratch);
 }
 
 /*
@@ -110,6 +121,7 @@ is_fault_of_row(ErrorData *error)
 	{
 		case ERRCODE_DATA_EXCEPTION:
 		case ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION:
+		case ERRCODE_PROGRAM_LIMIT_EXCEEDED: /* too large for an index */
 			return true;
 		default:
 			return error->sqlerrcode == ERRCODE_RAISE_EXCEPTION;

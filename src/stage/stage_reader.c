@@ -31,10 +31,11 @@ struct SyncReader
 {
 	SyncSource *source;
 	SyncReading *reading;
-	SyncKeyOrder *order; /* NULL: in any order */
-	RowOrigin origin;	 /* the source itself */
-	RowOrigin sorted;	 /* it, or what sorts it */
-	SyncRow *ahead;		 /* read, and not handed out */
+	SyncKeyOrder *order;   /* NULL: in any order */
+	RowOrigin origin;	   /* the source itself */
+	RowOrigin sorted;	   /* it, or what sorts it */
+	SyncRow *ahead;		   /* read, and not handed out */
+	MemoryContext scratch; /* for the row that is set aside */
 	bool started;
 	int64 rows;
 	int64 superseded; /* rows that another one with their key replaced */
@@ -78,6 +79,9 @@ sync_stage_read(SyncSource *source, SyncReading *reading)
 		return reader;
 
 	reader->order = sync_kit_order_create(reading->desc, reading->nkeys);
+	reader->scratch = AllocSetContextCreate(CurrentMemoryContext,
+											"sync row set aside",
+											ALLOCSET_SMALL_SIZES);
 	if (!ordered)
 	{
 		reader->sorted.next = sync_stage_sort_next;
@@ -209,21 +213,28 @@ static bool
 is_set_aside(SyncReader *reader, SyncRow *row)
 {
 	const char *column = null_in_key(reader, row);
+	MemoryContext caller;
 	int sign;
 
-	if (column)
+	if (column == NULL)
 	{
-		reject_null(reader, row, column);
-		return true;
+		if (reader->ahead == NULL)
+			return false;
+		sign = sync_kit_order_compare(reader->order, row, reader->ahead);
+		if (sign < 0)
+			return false;
+		if (sign > 0)
+			report_disorder(reader, row, reader->ahead);
 	}
-	if (reader->ahead == NULL)
-		return false;
-	sign = sync_kit_order_compare(reader->order, row, reader->ahead);
-	if (sign > 0)
-		report_disorder(reader, row, reader->ahead);
-	if (sign == 0)
+
+	caller = MemoryContextSwitchTo(reader->scratch);
+	if (column)
+		reject_null(reader, row, column);
+	else
 		settle_duplicate(reader, row);
-	return sign == 0;
+	MemoryContextSwitchTo(caller);
+	MemoryContextReset(reader->scratch);
+	return true;
 }
 
 /*
@@ -283,7 +294,6 @@ settle_duplicate(SyncReader *reader, SyncRow *row)
 	if (reading->duplicates == SYNC_DUPLICATES_FAIL)
 		ThrowErrorData(&error);
 	reading->reject(reading->reject_arg, row, &error);
-	pfree(error.detail);
 }
 
 /*
