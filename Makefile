@@ -58,6 +58,7 @@ REGRESS += progress progress_arguments progress_drift progress_tables progress_t
 REGRESS += rules rules_counters rules_refused rules_shipped
 REGRESS += tracking tracking_limits tracking_random tracking_refused
 REGRESS += streams streams_define streams_target streams_types streams_rejects
+REGRESS += history_outcome
 REGRESS += history messages readonly rights rights_planted
 REGRESS += encoding       # last: it makes databases, which takes longest
 

@@ -107,8 +107,8 @@ ROLLBACK;
 SELECT count(*) FROM sync_history WHERE subject = 'nobody';
 
 -- rows of other kinds are refused
-INSERT INTO sync_history (operation, environment, run_by, status, started_at, duration)
-VALUES ('progress', 'production', 'me', 'going on', now(), '0');
+INSERT INTO sync_history (operation, environment, run_by, status, outcome, started_at, duration)
+VALUES ('progress', 'production', 'me', 'going on', 'success', now(), '0');
 
 \set QUIET
 SET client_min_messages = warning;

@@ -35,6 +35,9 @@ extern char *sync_history_failed_row(const SyncRun *run,
 									 const ErrorData *error);
 extern int64 sync_history_insert(const char *row);
 
+/* in history_outcome.c */
+extern const char *sync_history_outcome(const ErrorData *error);
+
 /* in history_guard.c */
 extern void sync_history_guard(SyncRun *run, void (*work)(void *arg), void *arg);
 

@@ -7,6 +7,7 @@ CREATE TABLE sync_history (
 	environment text NOT NULL,
 	run_by text NOT NULL,
 	status text NOT NULL,
+	outcome text NOT NULL,
 	started_at timestamptz NOT NULL,
 	duration interval NOT NULL,
 	rows_read bigint NOT NULL DEFAULT 0,
@@ -23,7 +24,10 @@ CREATE TABLE sync_history (
 	error_hint text,
 	error_context text,
 	CONSTRAINT sync_history_pkey PRIMARY KEY (history_id),
-	CONSTRAINT sync_history_status_check CHECK (status IN ('success', 'failed'))
+	CONSTRAINT sync_history_status_check CHECK (status IN ('success', 'failed')),
+	CONSTRAINT sync_history_outcome_check CHECK (
+		outcome IN ('success', 'configuration', 'connection', 'sql', 'unexpected')
+		AND (outcome = 'success') = (error_sqlstate IS NULL))
 );
 CREATE INDEX sync_history_started_at_idx ON sync_history (started_at);
 REVOKE ALL ON TABLE sync_history FROM PUBLIC;
@@ -38,6 +42,7 @@ COMMENT ON COLUMN sync_history.subject IS 'What the run was for: the competition
 COMMENT ON COLUMN sync_history.environment IS 'Where it ran: sync_ext.environment for this database, else the name of the foreign server.';
 COMMENT ON COLUMN sync_history.run_by IS 'The role whose rights the run had.';
 COMMENT ON COLUMN sync_history.status IS 'success or failed.';
+COMMENT ON COLUMN sync_history.outcome IS 'How it ended, for a monitor; follows from error_sqlstate. success: without an error; configuration: what was to be run, or the rights to it, is not right; connection: another server could not be reached, or the session was ended; sql: the data, a constraint or a lock was in the way; unexpected: this server lacks something or failed, or the run was canceled.';
 COMMENT ON COLUMN sync_history.started_at IS 'When the run began.';
 COMMENT ON COLUMN sync_history.duration IS 'How long it took, up to the writing of this row.';
 COMMENT ON COLUMN sync_history.rows_read IS 'Rows that were read: of evidence, summed over the rules, or of the source.';

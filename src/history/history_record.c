@@ -79,16 +79,17 @@ sync_history_insert(const char *row)
 
 	sync_kit_spi_run_own(
 		"INSERT INTO @extschema@.sync_history (operation, subject, environment,"
-		" run_by, status, started_at, duration, rows_read, inserted, updated,"
-		" unchanged, deleted, rejected, bytes, details, error_sqlstate,"
+		" run_by, status, outcome, started_at, duration, rows_read, inserted,"
+		" updated, unchanged, deleted, rejected, bytes, details, error_sqlstate,"
 		" error_message, error_detail, error_hint, error_context) "
 		"SELECT r.operation, r.subject, r.environment, r.run_by, r.status,"
-		" r.started_at, clock_timestamp() - r.started_at, r.rows_read,"
+		" r.outcome, r.started_at, clock_timestamp() - r.started_at, r.rows_read,"
 		" r.inserted, r.updated, r.unchanged, r.deleted, r.rejected, r.bytes,"
 		" r.details, r.error_sqlstate,"
 		" r.error_message, r.error_detail, r.error_hint, r.error_context "
 		"FROM jsonb_to_record($1::jsonb) AS r (operation text, subject text,"
-		" environment text, run_by text, status text, started_at timestamptz,"
+		" environment text, run_by text, status text, outcome text,"
+		" started_at timestamptz,"
 		" rows_read bigint, inserted bigint, updated bigint, unchanged bigint,"
 		" deleted bigint, rejected bigint, bytes bigint,"
 		" details jsonb, error_sqlstate text, error_message text,"
@@ -139,6 +140,7 @@ compose_row(const SyncRun *run, const char *status, const ErrorData *error)
 	append_text(&json, "environment", run->environment);
 	append_text(&json, "run_by", run->run_by);
 	append_text(&json, "status", status);
+	append_text(&json, "outcome", sync_history_outcome(error));
 	append_text(&json, "started_at", timestamptz_to_str(run->started_at));
 	if (run->details)
 		appendStringInfo(&json, ", \"details\": %s", run->details);
