@@ -39,7 +39,7 @@ MODULE_big = $(EXTENSION)
 #
 # The parts, in the order of the floors (see src/README.md)
 #
-PARTS = kit history remote progress stage merge flow
+PARTS = kit shmem history remote progress stage merge flow
 
 OBJS = $(EXTENSION).o $(patsubst %.c,%.o,$(foreach part,$(PARTS),$(sort $(wildcard src/$(part)/*.c))))
 

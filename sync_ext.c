@@ -11,6 +11,7 @@
 
 #include "kit/kit_settings.h"
 #include "remote/remote.h"
+#include "shmem/shmem_segment.h"
 
 PG_MODULE_MAGIC;
 
@@ -23,5 +24,6 @@ void
 _PG_init(void)
 {
 	sync_kit_settings_init();
+	sync_shmem_init();
 	sync_remote_init();
 }

@@ -1,0 +1,367 @@
+/*-------------------------------------------------------------------------
+ *
+ * shmem_lanes.c
+ *	  Lanes: how far the tasks of each have been taken, and when more is due.
+ *
+ * Tasks of one lane, that is of one priority, tenant, provider and operation
+ * type, are taken in order.  Its place is remembered here, so that whoever
+ * takes the next ones does not walk over the index entries of those that are
+ * done, which may be there for long after (a long transaction keeps VACUUM
+ * from removing them).  Lanes of one priority take turns.
+ *
+ * Whoever commits a task offers it, which moves the place of its lane back to
+ * it.  A taker reads the lane outside of the lock; an offer that comes in
+ * meanwhile is kept as "floor", since the taker's snapshot may not show it.
+ * So no committed task is ever behind the place of its lane.
+ *
+ * What cannot be kept here (no lane is free, a prepared transaction) is found
+ * by a sweep, which looks up all lanes in the table and offers their first
+ * tasks.  So are the tasks that were there when the server started.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "shmem/shmem_lanes.h"
+
+#define LANES_MAX	  1024
+#define DATABASES_MAX 64
+
+/* the place before all tasks, and the one behind them */
+#define FIRST_PLACE ((SyncPlace) {DT_NOBEGIN, PG_INT64_MIN})
+#define LAST_PLACE	((SyncPlace) {DT_NOEND, PG_INT64_MAX})
+
+/* A lane; it is free where "database" is not set */
+typedef struct Lane
+{
+	Oid database;
+	int32 priority;
+	int64 lane;
+	SyncPlace place; /* all that stands up to here is taken */
+	SyncPlace floor; /* lowest that was offered while it is read */
+	TimestampTz due; /* nothing behind the place is due before */
+	uint64 served;	 /* when it had its last turn */
+	bool taken;		 /* somebody reads it */
+} Lane;
+
+/* A database that has lanes */
+typedef struct Database
+{
+	Oid database;
+	TimestampTz sweep_at; /* when all lanes are to be looked up again */
+} Database;
+
+/* The room; all of it is read and written under the lock */
+typedef struct Lanes
+{
+	uint64 turns; /* how many were taken, the clock of "served" */
+	int nlanes;	  /* none is in use from here on */
+	Database databases[DATABASES_MAX];
+	Lane lanes[LANES_MAX];
+} Lanes;
+
+static Lanes *lanes = NULL; /* the shared ones, or those of this process */
+static LWLock *lock = NULL; /* NULL: they are of this process */
+
+static void enter(void);
+static void leave(void);
+static void offer(Oid database, const SyncOffer *offered);
+static Lane *find_lane(Oid database, int32 priority, int64 number);
+static Lane *free_lane(void);
+static Database *find_database(Oid database);
+static int compare_places(SyncPlace a, SyncPlace b);
+
+/*
+ * How large the room is.
+ */
+Size
+sync_shmem_lanes_size(void)
+{
+	return sizeof(Lanes);
+}
+
+/*
+ * Move into the room.  Fresh memory is zero, which has no lane.
+ */
+void
+sync_shmem_lanes_attach(void *memory, LWLock *shared, bool fresh)
+{
+	lanes = memory;
+	lock = shared;
+}
+
+/*
+ * Where nothing is shared, use lanes of this process, which begin anew: others
+ * may have done anything since.
+ */
+void
+sync_shmem_lanes_use_own(void)
+{
+	if (lock)
+		return;
+	if (lanes == NULL)
+		lanes = MemoryContextAlloc(TopMemoryContext, sizeof(Lanes));
+	memset(lanes, 0, sizeof(Lanes));
+}
+
+/*
+ * Let tasks be taken that are committed now.  Where nothing is shared, nobody
+ * has to be told.
+ */
+void
+sync_shmem_lanes_offer(Oid database, const SyncOffer *offers, int n)
+{
+	if (lanes == NULL)
+		return;
+	enter();
+	for (int i = 0; i < n; i++)
+		offer(database, &offers[i]);
+	leave();
+}
+
+/*
+ * Take the lane whose turn it is: of those in which something is due, one of
+ * the first priority, and of these the one whose last turn is longest ago.
+ * "nth" is how many were taken for the same batch already: lanes of a later
+ * priority are for the next batch then.  Returns false where there is none.
+ */
+bool
+sync_shmem_lanes_take(Oid database, TimestampTz now, int nth, SyncTurn *turn)
+{
+	Lane *best = NULL;
+
+	enter();
+	for (int i = 0; i < lanes->nlanes; i++)
+	{
+		Lane *lane = &lanes->lanes[i];
+
+		if (lane->database != database || lane->taken || lane->due > now)
+			continue;
+		if (nth > 0 && lane->priority != turn->priority)
+			continue;
+		if (best == NULL || lane->priority < best->priority ||
+			(lane->priority == best->priority && lane->served < best->served))
+			best = lane;
+	}
+	if (best)
+	{
+		best->taken = true;
+		best->floor = LAST_PLACE;
+		best->served = ++lanes->turns;
+		turn->index = best - lanes->lanes;
+		turn->priority = best->priority;
+		turn->lane = best->lane;
+		turn->after = best->place;
+	}
+	leave();
+	return best != NULL;
+}
+
+/*
+ * Give a lane back: all that stands up to "reached" is taken, and nothing
+ * behind it is due before "due".  A lane in which nothing is left goes.
+ */
+void
+sync_shmem_lanes_give(const SyncTurn *turn, SyncPlace reached, TimestampTz due)
+{
+	Lane *lane = &lanes->lanes[turn->index];
+
+	enter();
+	lane->taken = false;
+	lane->place = reached;
+	lane->due = due;
+	if (compare_places(lane->floor, reached) <= 0)
+	{
+		lane->place = lane->floor;
+		lane->place.id--;
+	}
+	lane->due = Min(lane->due, lane->floor.time);
+	if (lane->due == DT_NOEND)
+		lane->database = InvalidOid;
+	leave();
+}
+
+/*
+ * When something is due next in this database, be it a sweep; DT_NOEND: never.
+ */
+TimestampTz
+sync_shmem_lanes_due(Oid database)
+{
+	TimestampTz due;
+
+	enter();
+	due = find_database(database)->sweep_at;
+	for (int i = 0; i < lanes->nlanes; i++)
+	{
+		Lane *lane = &lanes->lanes[i];
+
+		if (lane->database == database && !lane->taken)
+			due = Min(due, lane->due);
+	}
+	leave();
+	return due;
+}
+
+/*
+ * Is a sweep due?  If so the caller is to look up all lanes and offer their
+ * first tasks, under a snapshot that it takes after this; the next sweep is
+ * then due at "next".
+ */
+bool
+sync_shmem_lanes_begin_sweep(Oid database, TimestampTz now, TimestampTz next)
+{
+	Database *known;
+	bool due;
+
+	enter();
+	known = find_database(database);
+	due = known->sweep_at <= now;
+	if (due)
+		known->sweep_at = next;
+	leave();
+	return due;
+}
+
+/*
+ * Have a sweep at "when" at the latest.
+ */
+void
+sync_shmem_lanes_sweep_by(Oid database, TimestampTz when)
+{
+	Database *known;
+
+	if (lanes == NULL)
+		return;
+	enter();
+	known = find_database(database);
+	known->sweep_at = Min(known->sweep_at, when);
+	leave();
+}
+
+/*
+ * Lock the lanes, where they are shared.
+ */
+static void
+enter(void)
+{
+	if (lock)
+		LWLockAcquire(lock, LW_EXCLUSIVE);
+}
+
+/*
+ * Unlock them.
+ */
+static void
+leave(void)
+{
+	if (lock)
+		LWLockRelease(lock);
+}
+
+/*
+ * Let one task be taken: its lane goes back to it, or is made.  Where no lane
+ * is free, a sweep has to find it once one is.
+ */
+static void
+offer(Oid database, const SyncOffer *offered)
+{
+	Lane *lane = find_lane(database, offered->priority, offered->lane);
+	SyncPlace before = {offered->place.time, offered->place.id - 1};
+
+	if (lane == NULL)
+	{
+		lane = free_lane();
+		if (lane == NULL)
+		{
+			Database *known = find_database(database);
+
+			known->sweep_at = Min(known->sweep_at, GetCurrentTimestamp());
+			return;
+		}
+		lane->database = database;
+		lane->priority = offered->priority;
+		lane->lane = offered->lane;
+		lane->place = before;
+		lane->floor = LAST_PLACE;
+		lane->due = offered->place.time;
+		lane->served = lanes->turns;
+		lane->taken = false;
+		return;
+	}
+	if (compare_places(before, lane->place) < 0)
+		lane->place = before;
+	lane->due = Min(lane->due, offered->place.time);
+	if (lane->taken && compare_places(offered->place, lane->floor) < 0)
+		lane->floor = offered->place;
+}
+
+/*
+ * The lane of that number, NULL where it has nothing to be taken.
+ */
+static Lane *
+find_lane(Oid database, int32 priority, int64 number)
+{
+	for (int i = 0; i < lanes->nlanes; i++)
+	{
+		Lane *lane = &lanes->lanes[i];
+
+		if (lane->lane == number && lane->database == database &&
+			lane->priority == priority)
+			return lane;
+	}
+	return NULL;
+}
+
+/*
+ * A lane that is not in use, NULL where all are.
+ */
+static Lane *
+free_lane(void)
+{
+	for (int i = 0; i < lanes->nlanes; i++)
+		if (!OidIsValid(lanes->lanes[i].database))
+			return &lanes->lanes[i];
+	if (lanes->nlanes == LANES_MAX)
+		return NULL;
+	return &lanes->lanes[lanes->nlanes++];
+}
+
+/*
+ * What is known of a database.  One that is not known yet has a sweep due, and
+ * where there are too many, one that has no lanes gives way.
+ */
+static Database *
+find_database(Oid database)
+{
+	Database *unused = NULL;
+
+	for (int i = 0; i < DATABASES_MAX; i++)
+	{
+		Database *known = &lanes->databases[i];
+
+		if (known->database == database)
+			return known;
+		if (unused == NULL && !OidIsValid(known->database))
+			unused = known;
+	}
+	if (unused == NULL)
+		unused = &lanes->databases[database % DATABASES_MAX];
+	unused->database = database;
+	unused->sweep_at = DT_NOBEGIN;
+	return unused;
+}
+
+/*
+ * Which place comes first.
+ */
+static int
+compare_places(SyncPlace a, SyncPlace b)
+{
+	if (a.time != b.time)
+		return a.time < b.time ? -1 : 1;
+	return a.id < b.id ? -1 : a.id > b.id;
+}

@@ -1,0 +1,293 @@
+/*-------------------------------------------------------------------------
+ *
+ * shmem_workers.c
+ *	  Workers: who performs what, who is idle, and how to wake one.
+ *
+ * Each process that performs tasks has a slot, background worker or session.
+ * A slot is given back when its process ends, and one that is killed takes
+ * the whole segment with it, so a slot in use is that of a living process.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <signal.h>
+
+#include "access/transam.h"
+#include "miscadmin.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "storage/proc.h"
+#include "utils/timestamp.h"
+
+#include "shmem/shmem_workers.h"
+
+#define WORKERS_MAX 256
+
+/* A slot; it is free where there is no pid */
+typedef struct Slot
+{
+	SyncWorker worker;
+	Latch *latch;
+	bool cancel; /* the task at hand is to be given up */
+} Slot;
+
+/* The room; all of it is read and written under the lock */
+typedef struct Workers
+{
+	Slot slots[WORKERS_MAX];
+} Workers;
+
+static Workers *workers = NULL; /* NULL: nothing is shared */
+static LWLock *lock = NULL;
+static Slot *mine = NULL; /* the slot of this process */
+
+static void leave_at_exit(int code, Datum arg);
+
+/*
+ * How large the room is.
+ */
+Size
+sync_shmem_workers_size(void)
+{
+	return sizeof(Workers);
+}
+
+/*
+ * Move into the room.  Fresh memory is zero, which has no worker.
+ */
+void
+sync_shmem_workers_attach(void *memory, LWLock *shared, bool fresh)
+{
+	workers = memory;
+	lock = shared;
+}
+
+/*
+ * Take a slot for this process.  Returns false where there is none to have:
+ * nothing is shared, or all are in use.
+ */
+bool
+sync_shmem_workers_enter(bool session)
+{
+	static bool watching = false;
+
+	if (workers == NULL || mine)
+		return mine != NULL;
+	LWLockAcquire(lock, LW_EXCLUSIVE);
+	for (int i = 0; i < WORKERS_MAX && mine == NULL; i++)
+		if (workers->slots[i].worker.pid == 0)
+			mine = &workers->slots[i];
+	if (mine)
+	{
+		memset(mine, 0, sizeof(Slot));
+		mine->worker.pid = MyProcPid;
+		mine->worker.database = MyDatabaseId;
+		mine->worker.session = session;
+		mine->worker.started_at = GetCurrentTimestamp();
+		mine->latch = &MyProc->procLatch;
+	}
+	LWLockRelease(lock);
+
+	if (mine && !watching)
+		before_shmem_exit(leave_at_exit, (Datum) 0);
+	watching = true;
+	return mine != NULL;
+}
+
+/*
+ * Give the slot back.
+ */
+void
+sync_shmem_workers_leave(void)
+{
+	if (mine == NULL)
+		return;
+	LWLockAcquire(lock, LW_EXCLUSIVE);
+	mine->worker.pid = 0;
+	LWLockRelease(lock);
+	mine = NULL;
+}
+
+/*
+ * The process ends: give the slot back.
+ */
+static void
+leave_at_exit(int code, Datum arg)
+{
+	sync_shmem_workers_leave();
+}
+
+/*
+ * Say whether this process waits for work.  It has to look for work once more
+ * after saying so, or it may miss what was offered just before.
+ */
+void
+sync_shmem_workers_set_idle(bool idle)
+{
+	if (mine == NULL)
+		return;
+	LWLockAcquire(lock, LW_EXCLUSIVE);
+	mine->worker.idle = idle;
+	LWLockRelease(lock);
+}
+
+/*
+ * Say which task is at hand, 0: none, and which transaction holds it.
+ */
+void
+sync_shmem_workers_set_task(int64 queue_id, TransactionId xid)
+{
+	if (mine == NULL)
+		return;
+	LWLockAcquire(lock, LW_EXCLUSIVE);
+	mine->worker.queue_id = queue_id;
+	mine->worker.xid = xid;
+	mine->worker.task_since = queue_id ? GetCurrentTimestamp() : 0;
+	mine->cancel = false;
+	LWLockRelease(lock);
+}
+
+/*
+ * Count tasks that were performed, and how many of them failed.
+ */
+void
+sync_shmem_workers_count(int performed, int failed)
+{
+	if (mine == NULL)
+		return;
+	LWLockAcquire(lock, LW_EXCLUSIVE);
+	mine->worker.performed += performed;
+	mine->worker.failed += failed;
+	LWLockRelease(lock);
+}
+
+/*
+ * Is the task at hand to be given up?
+ */
+bool
+sync_shmem_workers_cancelled(void)
+{
+	bool cancel = false;
+
+	if (mine)
+	{
+		LWLockAcquire(lock, LW_SHARED);
+		cancel = mine->cancel;
+		LWLockRelease(lock);
+	}
+	return cancel;
+}
+
+/*
+ * Have a task of this database given up by whoever has it at hand.  Returns
+ * false where nobody has.
+ */
+bool
+sync_shmem_workers_cancel(int64 queue_id)
+{
+	bool found = false;
+
+	if (workers == NULL)
+		return false;
+	/* under the lock, so that nobody begins another task meanwhile */
+	LWLockAcquire(lock, LW_EXCLUSIVE);
+	for (int i = 0; i < WORKERS_MAX; i++)
+	{
+		Slot *slot = &workers->slots[i];
+
+		if (slot->worker.pid == 0 || slot->worker.queue_id != queue_id ||
+			slot->worker.database != MyDatabaseId)
+			continue;
+		slot->cancel = true;
+		found = kill(slot->worker.pid, SIGINT) == 0;
+	}
+	LWLockRelease(lock);
+	return found;
+}
+
+/*
+ * Is that the transaction of one of the workers?
+ */
+bool
+sync_shmem_workers_holds(TransactionId xid)
+{
+	bool found = false;
+
+	if (workers == NULL || !TransactionIdIsValid(xid))
+		return false;
+	LWLockAcquire(lock, LW_SHARED);
+	for (int i = 0; i < WORKERS_MAX && !found; i++)
+		found = workers->slots[i].worker.pid != 0 &&
+				TransactionIdEquals(workers->slots[i].worker.xid, xid);
+	LWLockRelease(lock);
+	return found;
+}
+
+/*
+ * Does a process with that pid perform tasks in that database?
+ */
+bool
+sync_shmem_workers_lives(Oid database, pid_t pid)
+{
+	bool found = false;
+
+	if (workers == NULL)
+		return false;
+	LWLockAcquire(lock, LW_SHARED);
+	for (int i = 0; i < WORKERS_MAX && !found; i++)
+		found = workers->slots[i].worker.pid == pid &&
+				workers->slots[i].worker.database == database;
+	LWLockRelease(lock);
+	return found;
+}
+
+/*
+ * Wake an idle background worker of a database, if there is one.  It counts as
+ * busy from then on, so that who comes next wakes another.
+ */
+void
+sync_shmem_workers_wake(Oid database)
+{
+	if (workers == NULL)
+		return;
+	LWLockAcquire(lock, LW_EXCLUSIVE);
+	for (int i = 0; i < WORKERS_MAX; i++)
+	{
+		Slot *slot = &workers->slots[i];
+
+		if (slot->worker.pid != 0 && slot->worker.idle &&
+			slot->worker.database == database)
+		{
+			slot->worker.idle = false;
+			SetLatch(slot->latch);
+			break;
+		}
+	}
+	LWLockRelease(lock);
+}
+
+/*
+ * All that have a slot, as copies in the current memory context.
+ */
+List *
+sync_shmem_workers_list(void)
+{
+	List *list = NIL;
+
+	if (workers == NULL)
+		return NIL;
+	LWLockAcquire(lock, LW_SHARED);
+	for (int i = 0; i < WORKERS_MAX; i++)
+	{
+		SyncWorker *copy;
+
+		if (workers->slots[i].worker.pid == 0)
+			continue;
+		copy = palloc(sizeof(SyncWorker));
+		*copy = workers->slots[i].worker;
+		list = lappend(list, copy);
+	}
+	LWLockRelease(lock);
+	return list;
+}
