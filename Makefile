@@ -39,7 +39,7 @@ MODULE_big = $(EXTENSION)
 #
 # The parts, in the order of the floors (see src/README.md)
 #
-PARTS = kit shmem history remote progress stage merge flow
+PARTS = kit shmem history remote progress stage merge check backfill undo flow export
 
 OBJS = $(EXTENSION).o $(patsubst %.c,%.o,$(foreach part,$(PARTS),$(sort $(wildcard src/$(part)/*.c))))
 
@@ -58,6 +58,7 @@ REGRESS += progress progress_arguments progress_drift progress_tables progress_t
 REGRESS += rules rules_counters rules_refused rules_shipped
 REGRESS += tracking tracking_limits tracking_random tracking_refused
 REGRESS += streams streams_define streams_target streams_types streams_rejects
+REGRESS += checks checks_look
 REGRESS += history_outcome
 REGRESS += history messages readonly rights rights_planted
 REGRESS += encoding       # last: it makes databases, which takes longest

@@ -14,6 +14,7 @@
 #ifndef FLOW_H
 #define FLOW_H
 
+#include "check/check.h"
 #include "history/history.h"
 #include "merge/merge.h"
 #include "stage/stage.h"
@@ -88,6 +89,11 @@ extern void sync_flow_reject(void *rejects, SyncRow *row, ErrorData *error);
 extern int64 sync_flow_rejects_count(SyncRejects *rejects);
 extern void sync_flow_rejects_store(SyncRejects *rejects, int64 history_id);
 extern void sync_flow_rejects_free(SyncRejects *rejects);
+
+/* in flow_verify.c */
+extern void sync_flow_verify(SyncFlow *flow, SyncRun *run);
+extern void sync_flow_add_check(SyncCheck *check);
+extern List *sync_flow_judge(const char *stream);
 
 /* in flow_diff.c */
 extern void sync_flow_diff(SyncStream *stream,

@@ -108,8 +108,11 @@ perform(StreamRun *work)
 	}
 	sum_up(work, flow, &counts);
 	if (!work->dry_run)
+	{
+		sync_flow_verify(flow, work->run);
 		sync_flow_rejects_store(flow->rejects,
 								sync_history_succeeded(work->run));
+	}
 	sync_flow_close(flow);
 	error_context_stack = frame.previous;
 }
@@ -142,8 +145,10 @@ compare(StreamRun *work, SyncFlow *flow, SyncCounts *counts)
 	work->run->rows_read = sync_stage_rows(reader);
 	work->run->bytes = sync_stage_bytes(flow->source);
 	if (sync_stage_superseded(reader) > 0)
-		work->run->details = psprintf("{\"superseded\": " INT64_FORMAT "}",
-									  sync_stage_superseded(reader));
+		sync_history_add_detail(work->run,
+								"superseded",
+								psprintf(INT64_FORMAT,
+										 sync_stage_superseded(reader)));
 	if (work->run->rows_read == 0)
 		ereport(WARNING,
 				errcode(ERRCODE_NO_DATA),

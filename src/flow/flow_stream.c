@@ -133,7 +133,7 @@ sync_flow_store(SyncStream *stream, const char *target)
 }
 
 /*
- * Delete a definition.  Raises where there is none of that name.
+ * Delete a definition, and its checks.  Raises where there is none of that name.
  */
 void
 sync_flow_drop(const char *name)
@@ -145,6 +145,7 @@ sync_flow_drop(const char *name)
 							 NULL,
 							 NULL) == 0)
 		report_missing(name);
+	sync_check_drop_all(name);
 }
 
 /*

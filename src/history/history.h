@@ -38,6 +38,14 @@ extern int64 sync_history_insert(const char *row);
 /* in history_outcome.c */
 extern const char *sync_history_outcome(const ErrorData *error);
 
+/* in history_details.c */
+extern void sync_history_add_detail(SyncRun *run,
+									const char *name,
+									const char *json);
+
+/* in history_look.c */
+extern int64 sync_history_rows_before(const SyncRun *run);
+
 /* in history_guard.c */
 extern void sync_history_guard(SyncRun *run, void (*work)(void *arg), void *arg);
 

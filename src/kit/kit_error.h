@@ -12,4 +12,7 @@
 /* more rows were put aside than a run may have */
 #define SYNC_ERRCODE_TOO_MANY_REJECTS MAKE_SQLSTATE('S', 'Y', '0', '0', '3')
 
+/* a check of a stream does not hold */
+#define SYNC_ERRCODE_CHECK_FAILED MAKE_SQLSTATE('S', 'Y', '0', '0', '6')
+
 #endif /* KIT_ERROR_H */

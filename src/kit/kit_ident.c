@@ -11,8 +11,10 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "catalog/indexing.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_extension.h"
 #include "lib/stringinfo.h"
+#include "nodes/makefuncs.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
@@ -131,6 +133,36 @@ sync_kit_quote(const char *name)
 	}
 	appendStringInfoChar(&quoted, '"');
 	return quoted.data;
+}
+
+/*
+ * The full name of a relation, for SQL, in the current memory context.  Raises
+ * where there is none.
+ */
+char *
+sync_kit_qualified_name(Oid relation)
+{
+	char *name = get_rel_name(relation);
+
+	if (name == NULL)
+		ereport(ERROR,
+				errcode(ERRCODE_UNDEFINED_TABLE),
+				errmsg("relation with OID %u does not exist", relation));
+	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relation)),
+									  name);
+}
+
+/*
+ * The relation of that name, written as in SQL.  Raises where there is none;
+ * "what" says in errors whose name it is.
+ */
+Oid
+sync_kit_find_relation(const char *name, const char *what)
+{
+	sync_kit_check_relation_name(name, what);
+	return RangeVarGetRelid(makeRangeVarFromNameList(sync_compat_name_list(name)),
+							NoLock,
+							false);
 }
 
 /*

@@ -11,6 +11,8 @@
 extern Oid sync_kit_extension_owner(void);
 extern char *sync_kit_bind_schema(const char *sql);
 extern void sync_kit_check_relation_name(const char *name, const char *what);
+extern Oid sync_kit_find_relation(const char *name, const char *what);
+extern char *sync_kit_qualified_name(Oid relation);
 extern const char *sync_kit_quote(const char *name);
 
 #endif /* KIT_IDENT_H */

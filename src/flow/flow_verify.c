@@ -1,0 +1,155 @@
+/*-------------------------------------------------------------------------
+ *
+ * flow_verify.c
+ *	  Checks of a stream: run when its rows are written, before they are
+ *	  committed.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "lib/stringinfo.h"
+#include "utils/json.h"
+
+#include "flow/flow.h"
+#include "kit/kit_error.h"
+
+static void fill_subject(SyncCheckSubject *subject, SyncFlow *flow);
+static void warn(SyncRun *run, List *findings);
+static void fail(List *findings);
+
+/*
+ * Judge all checks of the stream on what the run has written.  Those that do not
+ * hold are warned of, and go into the details of the run; or the run fails.
+ */
+void
+sync_flow_verify(SyncFlow *flow, SyncRun *run)
+{
+	SyncCheckSubject subject = {.rows_read = run->rows_read};
+	List *warnings = NIL;
+	List *failures = NIL;
+	List *checks;
+	ListCell *cell;
+
+	if (flow->stream->name == NULL)
+		return;
+	checks = sync_check_load(flow->stream->name);
+	if (checks == NIL)
+		return;
+	fill_subject(&subject, flow);
+	subject.rows_before = sync_history_rows_before(run);
+	foreach(cell, checks)
+	{
+		SyncFinding *finding = sync_check_judge(lfirst(cell), &subject);
+
+		if (finding->passed)
+			continue;
+		if (finding->check->warning)
+			warnings = lappend(warnings, finding);
+		else
+			failures = lappend(failures, finding);
+	}
+	if (warnings)
+		warn(run, warnings);
+	if (failures)
+		fail(failures);
+}
+
+/*
+ * Check a check against the target of its stream, and store it.
+ */
+void
+sync_flow_add_check(SyncCheck *check)
+{
+	SyncFlow *flow = sync_flow_open_target(sync_flow_load(check->stream));
+	SyncCheckSubject subject = {.rows_read = -1};
+
+	fill_subject(&subject, flow);
+	sync_check_validate(check, &subject);
+	sync_check_store(check);
+	sync_flow_close(flow);
+}
+
+/*
+ * Judge the checks of a stream on its target as it is now: a list of
+ * SyncFinding.
+ */
+List *
+sync_flow_judge(const char *stream)
+{
+	SyncFlow *flow = sync_flow_open_target(sync_flow_load(stream));
+	SyncCheckSubject subject = {.rows_read = -1};
+	List *findings = NIL;
+	ListCell *cell;
+
+	fill_subject(&subject, flow);
+	foreach(cell, sync_check_load(stream))
+		findings = lappend(findings, sync_check_judge(lfirst(cell), &subject));
+	sync_flow_close(flow);
+	return findings;
+}
+
+/*
+ * What checks need to know of a stream.
+ */
+static void
+fill_subject(SyncCheckSubject *subject, SyncFlow *flow)
+{
+	subject->table = flow->target->qualified;
+	subject->key = flow->stream->key;
+}
+
+/*
+ * Warn of what does not hold, and put it into the details of the run.
+ */
+static void
+warn(SyncRun *run, List *findings)
+{
+	StringInfoData json;
+	ListCell *cell;
+
+	initStringInfo(&json);
+	foreach(cell, findings)
+	{
+		SyncFinding *finding = lfirst(cell);
+
+		ereport(WARNING,
+				errcode(SYNC_ERRCODE_CHECK_FAILED),
+				errmsg("%s does not hold", finding->check->label),
+				errdetail_internal("%s", finding->message));
+		appendStringInfoString(&json, json.len > 0 ? ", " : "{");
+		escape_json(&json, finding->check->name);
+		appendStringInfoString(&json, ": ");
+		escape_json(&json, finding->message);
+	}
+	appendStringInfoChar(&json, '}');
+	sync_history_add_detail(run, "checks", json.data);
+}
+
+/*
+ * Raise that checks do not hold: the first by its name, all with their figures.
+ */
+static void
+fail(List *findings)
+{
+	SyncFinding *first = linitial(findings);
+	StringInfoData detail;
+	ListCell *cell;
+
+	initStringInfo(&detail);
+	appendStringInfoString(&detail, first->message);
+	for_each_from(cell, findings, 1)
+	{
+		SyncFinding *finding = lfirst(cell);
+
+		appendStringInfo(&detail,
+						 "\nNor does check \"%s\". %s",
+						 finding->check->name,
+						 finding->message);
+	}
+	ereport(ERROR,
+			errcode(SYNC_ERRCODE_CHECK_FAILED),
+			errmsg("%s does not hold", first->check->label),
+			errdetail_internal("%s", detail.data),
+			errhint("Nothing of this run stays. Look at the source; a check with severity 'warning' lets runs pass."));
+}

@@ -1,0 +1,23 @@
+/*-------------------------------------------------------------------------
+ *
+ * kit_words.h
+ *	  Words to choose from, and lists of names, as tables keep them.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef KIT_WORDS_H
+#define KIT_WORDS_H
+
+#include "nodes/params.h"
+#include "nodes/pg_list.h"
+
+extern int sync_kit_find_word(const char *const *words,
+							  int nwords,
+							  const char *word,
+							  const char *argument,
+							  const char *label);
+extern List *sync_kit_read_names(const char *array);
+extern void sync_kit_set_names(ParamExternData *param, List *names);
+extern char *sync_kit_list_names(List *names);
+
+#endif /* KIT_WORDS_H */
