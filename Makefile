@@ -61,9 +61,11 @@ REGRESS += streams streams_define streams_target streams_types streams_rejects
 REGRESS += checks checks_look
 REGRESS += history_outcome
 REGRESS += history messages readonly rights rights_planted
+REGRESS += history_purge
 REGRESS += encoding       # last: it makes databases, which takes longest
 
 ISOLATION = race_evidence race_execute race_notes race_rule race_stream_insert race_timeout race_track race_update
+ISOLATION += race_purge
 
 TAP_TESTS = 1
 PROVE_TESTS = test/t/*.pl

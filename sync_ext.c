@@ -9,6 +9,7 @@
 
 #include "fmgr.h"
 
+#include "flow/flow.h"
 #include "kit/kit_settings.h"
 #include "remote/remote.h"
 #include "shmem/shmem_segment.h"
@@ -26,4 +27,5 @@ _PG_init(void)
 	sync_kit_settings_init();
 	sync_shmem_init();
 	sync_remote_init();
+	sync_flow_rejects_init();
 }

@@ -51,7 +51,7 @@ SELECT count(*) > 0 FROM sync_progress(false, rule => 'none');
 SELECT operation, subject, status, outcome, error_sqlstate FROM sync_history ORDER BY history_id;
 
 -- the words are these, and go with the SQLSTATE
-\set VERBOSITY terse
+\set VERBOSITY sqlstate
 INSERT INTO sync_history (operation, environment, run_by, status, outcome, started_at, duration)
 VALUES ('progress', 'production', 'me', 'failed', 'bad luck', now(), '0');
 INSERT INTO sync_history (operation, environment, run_by, status, outcome, started_at, duration)

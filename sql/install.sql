@@ -18,7 +18,7 @@ WHERE obj_description(objid, classid::regclass::name) IS NULL
 	AND objid IN (SELECT unnest(ARRAY[t.oid, t.typarray]) FROM pg_type t WHERE t.typrelid <> 0));
 SELECT object, attname FROM brought
 JOIN pg_attribute ON attrelid = objid AND attnum > 0
-JOIN pg_class c ON c.oid = attrelid AND c.relkind IN ('r', 'v')
+JOIN pg_class c ON c.oid = attrelid AND c.relkind IN ('r', 'p', 'v') AND NOT c.relispartition
 WHERE classid = 'pg_class'::regclass AND col_description(objid, attnum) IS NULL;
 
 -- all of it is named sync_, and PUBLIC has no right on any of it

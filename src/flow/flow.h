@@ -84,10 +84,12 @@ extern void sync_flow_check_target(SyncStream *stream, SyncTarget *target);
 extern SyncRun *sync_flow_run(SyncStream *stream, bool dry_run);
 
 /* in flow_reject.c */
+extern void sync_flow_rejects_init(void);
 extern SyncRejects *sync_flow_rejects_create(SyncStream *stream, TupleDesc desc);
 extern void sync_flow_reject(void *rejects, SyncRow *row, ErrorData *error);
 extern int64 sync_flow_rejects_count(SyncRejects *rejects);
 extern void sync_flow_rejects_store(SyncRejects *rejects, int64 history_id);
+extern int64 sync_flow_rejects_purge(void);
 extern void sync_flow_rejects_free(SyncRejects *rejects);
 
 /* in flow_verify.c */

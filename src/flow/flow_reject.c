@@ -42,6 +42,15 @@ struct SyncRejects
 static void put_text(Datum *values, bool *nulls, int i, const char *text);
 
 /*
+ * Have rejects go when their run leaves history.  Called once from _PG_init.
+ */
+void
+sync_flow_rejects_init(void)
+{
+	sync_history_on_purge("rejects", sync_flow_rejects_purge);
+}
+
+/*
  * Prepare to gather rows of that form, in the current memory context.
  */
 SyncRejects *
@@ -151,6 +160,22 @@ sync_flow_rejects_store(SyncRejects *rejects, int64 history_id)
 								 sync_kit_text_params(lengthof(values), values),
 								 rejects->gathered);
 	sync_kit_owner_leave(&scope);
+}
+
+/*
+ * Delete those of runs that history no longer has; a SyncPurgeHook.
+ */
+int64
+sync_flow_rejects_purge(void)
+{
+	return sync_kit_spi_run_own(
+		"DELETE FROM @extschema@.sync_rejects AS r USING "
+		"(SELECT DISTINCT history_id FROM @extschema@.sync_rejects) AS run "
+		"WHERE r.history_id = run.history_id AND " SYNC_HISTORY_LACKS("run.history_id"),
+		NULL,
+		false,
+		NULL,
+		NULL);
 }
 
 /*

@@ -28,6 +28,17 @@ typedef struct SyncRun
 	const char *details; /* a JSON object, or NULL */
 } SyncRun;
 
+/*
+ * Deletes what belongs to runs that are no longer in history, and returns how
+ * many rows that was.
+ */
+typedef int64 (*SyncPurgeHook)(void);
+
+/* SQL: true where history has no run with that history_id */
+#define SYNC_HISTORY_LACKS(history_id)                          \
+	"NOT EXISTS (SELECT FROM @extschema@.sync_history AS known" \
+	" WHERE known.history_id = " history_id ")"
+
 /* in history_record.c */
 extern void sync_history_start(SyncRun *run, const char *operation);
 extern int64 sync_history_succeeded(const SyncRun *run);
@@ -48,6 +59,14 @@ extern int64 sync_history_rows_before(const SyncRun *run);
 
 /* in history_guard.c */
 extern void sync_history_guard(SyncRun *run, void (*work)(void *arg), void *arg);
+
+/* in history_slot.c */
+extern int sync_history_slot_read(Oid schema);
+extern bool sync_history_slot_turn(int current);
+
+/* in history_purge.c */
+extern void sync_history_on_purge(const char *what, SyncPurgeHook hook);
+extern int64 sync_history_purge(const Interval *keep, bool exact);
 
 /* in history_writer.c */
 extern void sync_history_failed(const SyncRun *run, const ErrorData *error);

@@ -1,5 +1,18 @@
 -- History: what was done, by whom, and how it ended.
 
+-- History lies in eight slots that are filled in turn, so that old history goes by
+-- TRUNCATE; history_slot.c and history_purge.c say how.
+CREATE SEQUENCE sync_history_slot_seq AS integer MINVALUE 0 MAXVALUE 7 START 0 CYCLE;
+REVOKE ALL ON SEQUENCE sync_history_slot_seq FROM PUBLIC;
+COMMENT ON SEQUENCE sync_history_slot_seq IS
+'The slot of sync_history that new rows go into: its last value.';
+
+CREATE FUNCTION sync_history_slot() RETURNS smallint
+	LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'sync_sql_history_slot';
+REVOKE ALL ON FUNCTION sync_history_slot() FROM PUBLIC;
+COMMENT ON FUNCTION sync_history_slot() IS
+'The slot of sync_history that new rows go into.';
+
 CREATE TABLE sync_history (
 	history_id bigint GENERATED ALWAYS AS IDENTITY,
 	operation text NOT NULL,
@@ -23,21 +36,40 @@ CREATE TABLE sync_history (
 	error_detail text,
 	error_hint text,
 	error_context text,
-	CONSTRAINT sync_history_pkey PRIMARY KEY (history_id),
+	slot smallint NOT NULL DEFAULT sync_history_slot(),
+	CONSTRAINT sync_history_pkey PRIMARY KEY (history_id, slot),
 	CONSTRAINT sync_history_status_check CHECK (status IN ('success', 'failed')),
 	CONSTRAINT sync_history_outcome_check CHECK (
 		outcome IN ('success', 'configuration', 'connection', 'sql', 'unexpected')
 		AND (outcome = 'success') = (error_sqlstate IS NULL))
-);
-CREATE INDEX sync_history_started_at_idx ON sync_history (started_at);
-REVOKE ALL ON TABLE sync_history FROM PUBLIC;
+) PARTITION BY LIST (slot);
+CREATE TABLE sync_history_0 PARTITION OF sync_history FOR VALUES IN (0);
+CREATE TABLE sync_history_1 PARTITION OF sync_history FOR VALUES IN (1);
+CREATE TABLE sync_history_2 PARTITION OF sync_history FOR VALUES IN (2);
+CREATE TABLE sync_history_3 PARTITION OF sync_history FOR VALUES IN (3);
+CREATE TABLE sync_history_4 PARTITION OF sync_history FOR VALUES IN (4);
+CREATE TABLE sync_history_5 PARTITION OF sync_history FOR VALUES IN (5);
+CREATE TABLE sync_history_6 PARTITION OF sync_history FOR VALUES IN (6);
+CREATE TABLE sync_history_7 PARTITION OF sync_history FOR VALUES IN (7);
+CREATE INDEX sync_history_started_at_idx ON sync_history USING brin (started_at);
+REVOKE ALL ON TABLE sync_history, sync_history_0, sync_history_1, sync_history_2, sync_history_3,
+	sync_history_4, sync_history_5, sync_history_6, sync_history_7 FROM PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('sync_history', '');
+SELECT pg_catalog.pg_extension_config_dump('sync_history_0', '');
+SELECT pg_catalog.pg_extension_config_dump('sync_history_1', '');
+SELECT pg_catalog.pg_extension_config_dump('sync_history_2', '');
+SELECT pg_catalog.pg_extension_config_dump('sync_history_3', '');
+SELECT pg_catalog.pg_extension_config_dump('sync_history_4', '');
+SELECT pg_catalog.pg_extension_config_dump('sync_history_5', '');
+SELECT pg_catalog.pg_extension_config_dump('sync_history_6', '');
+SELECT pg_catalog.pg_extension_config_dump('sync_history_7', '');
+SELECT pg_catalog.pg_extension_config_dump('sync_history_slot_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('sync_history_history_id_seq', '');
 
 COMMENT ON TABLE sync_history IS
 'One row for each executed run, also for one that failed and was rolled back. Dry runs leave none.';
 COMMENT ON COLUMN sync_history.history_id IS 'Identity of the run.';
-COMMENT ON COLUMN sync_history.operation IS 'What kind of run it was: progress, stream or upsert.';
+COMMENT ON COLUMN sync_history.operation IS 'What kind of run it was: progress, stream, upsert or purge.';
 COMMENT ON COLUMN sync_history.subject IS 'What the run was for: the competition it was restricted to, the stream, the table; NULL where it was for everything.';
 COMMENT ON COLUMN sync_history.environment IS 'Where it ran: sync_ext.environment for this database, else the name of the foreign server.';
 COMMENT ON COLUMN sync_history.run_by IS 'The role whose rights the run had.';
@@ -58,3 +90,22 @@ COMMENT ON COLUMN sync_history.error_message IS 'Message of that error.';
 COMMENT ON COLUMN sync_history.error_detail IS 'Detail of that error.';
 COMMENT ON COLUMN sync_history.error_hint IS 'Hint of that error.';
 COMMENT ON COLUMN sync_history.error_context IS 'Where in the work that error was raised.';
+COMMENT ON COLUMN sync_history.slot IS 'Where the row lies; of no meaning but to sync_purge_history.';
+COMMENT ON TABLE sync_history_0 IS 'A slot of sync_history.';
+COMMENT ON TABLE sync_history_1 IS 'A slot of sync_history.';
+COMMENT ON TABLE sync_history_2 IS 'A slot of sync_history.';
+COMMENT ON TABLE sync_history_3 IS 'A slot of sync_history.';
+COMMENT ON TABLE sync_history_4 IS 'A slot of sync_history.';
+COMMENT ON TABLE sync_history_5 IS 'A slot of sync_history.';
+COMMENT ON TABLE sync_history_6 IS 'A slot of sync_history.';
+COMMENT ON TABLE sync_history_7 IS 'A slot of sync_history.';
+
+CREATE FUNCTION sync_purge_history(keep interval DEFAULT NULL, exact boolean DEFAULT true) RETURNS bigint
+	LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'sync_sql_purge_history';
+REVOKE ALL ON FUNCTION sync_purge_history(interval, boolean) FROM PUBLIC;
+COMMENT ON FUNCTION sync_purge_history(interval, boolean) IS
+'Delete the history of runs that began longer ago than keep, with what belongs to them, as rejects. Returns how many runs were forgotten; leaves a row in sync_history.
+keep: NULL: the setting sync_ext.history_retention, which may say to keep all.
+exact: false: only what can be had for nothing, whole slots; the rest is kept for up to a sixth of keep longer.
+What others are reading or writing for longer than two seconds is left to the next purge, with a warning.
+Errors: 22023 keep is negative, 25001 isolation level, 55P03 another purge is at work.';

@@ -11,6 +11,9 @@
 /* sync_ext.environment: the name that reports give this database */
 extern char *sync_guc_environment;
 
+/* sync_ext.history_retention: how long history is kept; -1: for ever */
+extern int sync_guc_history_retention_min;
+
 extern void sync_kit_settings_init(void);
 
 #endif /* KIT_SETTINGS_H */
