@@ -58,6 +58,7 @@ REGRESS += progress progress_arguments progress_drift progress_tables progress_t
 REGRESS += rules rules_counters rules_refused rules_shipped
 REGRESS += tracking tracking_limits tracking_random tracking_refused
 REGRESS += streams streams_define streams_target streams_types streams_rejects
+REGRESS += streams_edges
 REGRESS += checks checks_look
 REGRESS += history_outcome
 REGRESS += history messages readonly rights rights_planted
@@ -65,6 +66,7 @@ REGRESS += history_purge
 REGRESS += encoding       # last: it makes databases, which takes longest
 
 ISOLATION = race_evidence race_execute race_notes race_rule race_stream_insert race_timeout race_track race_update
+ISOLATION += race_stream_types
 ISOLATION += race_purge
 
 TAP_TESTS = 1

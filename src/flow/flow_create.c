@@ -12,6 +12,7 @@
 #include "postgres.h"
 
 #include "foreign/foreign.h"
+#include "utils/rel.h"
 
 #include "flow/flow.h"
 #include "kit/kit_expr.h"
@@ -54,6 +55,14 @@ sync_flow_create(SyncStream *stream)
 
 	sync_flow_check(stream);
 	flow = sync_flow_open_target(stream);
+	if (flow->target->relation->rd_rel->relpersistence == RELPERSISTENCE_TEMP)
+		ereport(ERROR,
+				errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				errmsg("temporary table \"%s\" cannot be the target of %s",
+					   flow->target->name,
+					   stream->label),
+				errdetail("It is gone at the end of this session, and the stream is not."),
+				errhint("Use sync_upsert(), which needs no stream."));
 	if (stream->server)
 		(void) GetForeignServerByName(stream->server, false);
 	else
@@ -107,6 +116,11 @@ check_choices(SyncStream *stream)
 			  stream,
 			  "Only mode soft_delete has a deleted_at column.",
 			  "Leave out deleted_at, or choose mode soft_delete.");
+	refuse_if(stream->synced_at && stream->deleted_at &&
+				  strcmp(stream->synced_at, stream->deleted_at) == 0,
+			  stream,
+			  "synced_at and deleted_at are the same column.",
+			  "Name two columns.");
 	refuse_if(stream->synced_at_all && !stream->synced_at,
 			  stream,
 			  "synced_at_rows says which rows get a time, and there is no column for it.",

@@ -4,7 +4,8 @@
  *	  The order of keys: that of each type's btree, texts by their bytes.
  *
  * Bytes, since it is the one order of texts that two servers agree on, and the
- * fastest.  NULLs come last.
+ * fastest.  Where texts are equal by a nondeterministic collation that differ in
+ * their bytes, it is the order of that collation.  NULLs come last.
  *
  *-------------------------------------------------------------------------
  */
@@ -16,6 +17,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/ruleutils.h"
 #include "utils/syscache.h"
 #include "utils/typcache.h"
 
@@ -54,7 +56,9 @@ sync_kit_order_create(TupleDesc desc, int nkeys)
 					errdetail("Its type %s has no order.",
 							  format_type_be(column->atttypid)));
 		if (OidIsValid(get_typcollation(column->atttypid)))
-			order->collations[i] = C_COLLATION_OID;
+			order->collations[i] = sync_kit_order_is_by_bytes(column)
+									   ? C_COLLATION_OID
+									   : column->attcollation;
 
 		support->ssup_cxt = CurrentMemoryContext;
 		support->ssup_collation = order->collations[i];
@@ -95,6 +99,29 @@ sync_kit_order_clause(const char *expression, Oid type)
 	return OidIsValid(get_typcollation(type))
 			   ? psprintf("%s COLLATE pg_catalog.\"C\"", expression)
 			   : expression;
+}
+
+/*
+ * Whether texts of a column are ordered by their bytes.
+ */
+bool
+sync_kit_order_is_by_bytes(Form_pg_attribute column)
+{
+	return !OidIsValid(column->attcollation) ||
+		   get_collation_isdeterministic(column->attcollation);
+}
+
+/*
+ * The same as sync_kit_order_clause for a key column as it is in the target.
+ */
+const char *
+sync_kit_order_column(const char *expression, Form_pg_attribute column)
+{
+	if (sync_kit_order_is_by_bytes(column))
+		return sync_kit_order_clause(expression, column->atttypid);
+	return psprintf("%s COLLATE %s",
+					expression,
+					generate_collation_name(column->attcollation));
 }
 
 /*

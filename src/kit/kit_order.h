@@ -27,6 +27,9 @@ typedef struct SyncKeyOrder
 extern SyncKeyOrder *sync_kit_order_create(TupleDesc desc, int nkeys);
 extern int sync_kit_order_compare(SyncKeyOrder *order, SyncRow *a, SyncRow *b);
 extern const char *sync_kit_order_clause(const char *expression, Oid type);
+extern bool sync_kit_order_is_by_bytes(Form_pg_attribute column);
+extern const char *sync_kit_order_column(const char *expression,
+										 Form_pg_attribute column);
 extern const char *sync_kit_order_equality(Oid type);
 
 #endif /* KIT_ORDER_H */

@@ -36,6 +36,8 @@ typedef struct SyncTarget
 	struct RelationData *relation; /* open and locked against changes of it */
 	const char *name;			   /* without its schema */
 	const char *qualified;		   /* for SQL */
+	const char *rows;		/* likewise, without those of tables that inherit */
+	bool references_itself; /* by a foreign key */
 } SyncTarget;
 
 /* How rows are to be merged */

@@ -4,7 +4,9 @@
  *	  Writing what differs, by one statement for each kind of difference.
  *
  * Rows that are gone leave first and new ones come last, so that a new row may
- * take a value that has to be unique from an old one.
+ * take a value that has to be unique from an old one.  Where rows refer to
+ * others of the table and that fails, it is done the other way round, so that a
+ * row may refer to a new one, and none to one that is gone.
  *
  * INSERT is done without ON CONFLICT, which would cost a third of its speed.
  * Where another session has added one of the keys meanwhile, it fails, is
@@ -26,6 +28,26 @@ typedef struct InsertAttempt
 	int64 inserted;
 } InsertAttempt;
 
+/* Writing all of a delta, to be attempted */
+typedef struct ApplyAttempt
+{
+	SyncMerge *merge;
+	SyncDelta *delta;
+	SyncCounts *counts;
+} ApplyAttempt;
+
+static void apply(SyncMerge *merge, SyncDelta *delta, SyncCounts *counts);
+static bool attempt_apply(SyncMerge *merge,
+						  SyncDelta *delta,
+						  SyncCounts *counts);
+static void perform_apply(void *attempt);
+static void apply_backwards(SyncMerge *merge,
+							SyncDelta *delta,
+							SyncCounts *counts);
+static void begin_counts(SyncCounts *counts);
+static void delete_rows(SyncMerge *merge,
+						SyncStagedRows *rows,
+						SyncCounts *counts);
 static void write_rows(SyncMerge *merge,
 					   SyncStagedRows *rows,
 					   SyncWriter write,
@@ -48,21 +70,95 @@ static void insert_with_conflicts(SyncMerge *merge,
 void
 sync_merge_apply(SyncMerge *merge, SyncDelta *delta, SyncCounts *counts)
 {
-	counts->inserted = 0;
-	counts->updated = 0;
-	counts->deleted = 0;
+	if (!merge->target->references_itself)
+		apply(merge, delta, counts);
+	else if (!attempt_apply(merge, delta, counts))
+		apply_backwards(merge, delta, counts);
 
-	if (delta->deleted->count > 0)
-		counts->deleted =
-			sync_kit_spi_run_with(sync_merge_compose_delete(merge),
-								  NULL,
-								  delta->deleted);
-	write_rows(merge, delta->updated, update_rows, counts);
-	write_rows(merge, delta->inserted, insert_rows, counts);
 	if (delta->kept && delta->kept->count > 0)
 		(void) sync_kit_spi_run_with(sync_merge_compose_touch(merge),
 									 NULL,
 									 delta->kept);
+}
+
+/*
+ * Write what differs.
+ */
+static void
+apply(SyncMerge *merge, SyncDelta *delta, SyncCounts *counts)
+{
+	begin_counts(counts);
+	delete_rows(merge, delta->deleted, counts);
+	write_rows(merge, delta->updated, update_rows, counts);
+	write_rows(merge, delta->inserted, insert_rows, counts);
+}
+
+/*
+ * Try to, and put no row aside.  Returns whether it was done; raises where the
+ * order of the statements is not to blame.
+ */
+static bool
+attempt_apply(SyncMerge *merge, SyncDelta *delta, SyncCounts *counts)
+{
+	SyncMerge strict = *merge;
+	SyncCounts written = *counts;
+	ApplyAttempt attempt = {&strict, delta, &written};
+	ErrorData *error;
+
+	strict.rejects = false;
+	error = sync_kit_attempt(perform_apply, &attempt);
+	if (error && !merge->rejects &&
+		error->sqlerrcode != ERRCODE_FOREIGN_KEY_VIOLATION)
+		ReThrowError(error);
+	if (error)
+		return false;
+	*counts = written;
+	return true;
+}
+
+/*
+ * Write what the attempt is for.
+ */
+static void
+perform_apply(void *arg)
+{
+	ApplyAttempt *attempt = arg;
+
+	apply(attempt->merge, attempt->delta, attempt->counts);
+}
+
+/*
+ * Write what differs, in the order that suits rows that refer to others.
+ */
+static void
+apply_backwards(SyncMerge *merge, SyncDelta *delta, SyncCounts *counts)
+{
+	begin_counts(counts);
+	write_rows(merge, delta->inserted, insert_rows, counts);
+	write_rows(merge, delta->updated, update_rows, counts);
+	delete_rows(merge, delta->deleted, counts);
+}
+
+/*
+ * Nothing is written yet.
+ */
+static void
+begin_counts(SyncCounts *counts)
+{
+	counts->inserted = 0;
+	counts->updated = 0;
+	counts->deleted = 0;
+}
+
+/*
+ * Delete the rows that are gone, or mark them.
+ */
+static void
+delete_rows(SyncMerge *merge, SyncStagedRows *rows, SyncCounts *counts)
+{
+	if (rows->count > 0)
+		counts->deleted =
+			sync_kit_spi_run_with(sync_merge_compose_delete(merge), NULL, rows);
 }
 
 /*

@@ -335,7 +335,8 @@ check_deletes(Comparison *comparison)
 	SyncMerge *merge = comparison->merge;
 	int64 deleted = comparison->counts->deleted;
 
-	if (deleted == 0)
+	/* a comparison that was broken off has not seen the whole source */
+	if (deleted == 0 || comparison->done)
 		return;
 	if (comparison->read == 0)
 		ereport(ERROR,

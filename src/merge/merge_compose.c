@@ -13,7 +13,6 @@
 #include "lib/stringinfo.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
-#include "utils/typcache.h"
 
 #include "kit/kit_ident.h"
 #include "kit/kit_order.h"
@@ -42,7 +41,7 @@ sync_merge_compose_read(SyncMerge *merge, const char *source)
 	append_columns(&sql, merge, "t.");
 	if (merge->mode == SYNC_MODE_SOFT_DELETE)
 		appendStringInfo(&sql, ", t.%s", sync_kit_quote(merge->deleted_at));
-	appendStringInfo(&sql, " FROM %s AS t", merge->target->qualified);
+	appendStringInfo(&sql, " FROM %s AS t", merge->target->rows);
 	if (source)
 	{
 		appendStringInfo(&sql, " JOIN %s AS s ON ", source);
@@ -60,12 +59,12 @@ sync_merge_compose_read(SyncMerge *merge, const char *source)
 	for (int i = 0; i < merge->nkeys; i++)
 	{
 		const char *column = psprintf("t.%s", column_name(merge, i));
-		Oid type = TupleDescAttr(merge->desc, i)->atttypid;
 
 		appendStringInfo(&sql,
 						 "%s%s",
 						 separator,
-						 sync_kit_order_clause(column, type));
+						 sync_kit_order_column(column,
+											   TupleDescAttr(merge->desc, i)));
 		separator = ", ";
 	}
 	return sql.data;
@@ -122,15 +121,14 @@ sync_merge_compose_update(SyncMerge *merge, const char *from, bool only_distinct
 		(only_distinct || merge->mode != SYNC_MODE_SOFT_DELETE))
 		return NULL;
 	initStringInfo(&sql);
-	appendStringInfo(&sql, "UPDATE %s AS t SET ", merge->target->qualified);
+	appendStringInfo(&sql, "UPDATE %s AS t SET ", merge->target->rows);
 	append_set(&sql, merge, "s");
 	appendStringInfo(&sql, " FROM %s AS s WHERE ", from);
 	append_join(&sql, merge);
 	if (only_distinct)
 	{
-		appendStringInfoString(&sql, " AND (");
+		appendStringInfoString(&sql, " AND ");
 		append_distinct(&sql, merge, "s");
-		appendStringInfoChar(&sql, ')');
 	}
 	return sql.data;
 }
@@ -147,7 +145,7 @@ sync_merge_compose_touch(SyncMerge *merge)
 	appendStringInfo(&sql,
 					 "UPDATE %s AS t SET %s = " NOW
 					 " FROM sync_kept AS s WHERE ",
-					 merge->target->qualified,
+					 merge->target->rows,
 					 sync_kit_quote(merge->synced_at));
 	append_join(&sql, merge);
 	return sql.data;
@@ -166,12 +164,12 @@ sync_merge_compose_delete(SyncMerge *merge)
 		appendStringInfo(&sql,
 						 "UPDATE %s AS t SET %s = " NOW
 						 " FROM sync_deleted AS s WHERE ",
-						 merge->target->qualified,
+						 merge->target->rows,
 						 sync_kit_quote(merge->deleted_at));
 	else
 		appendStringInfo(&sql,
 						 "DELETE FROM %s AS t USING sync_deleted AS s WHERE ",
-						 merge->target->qualified);
+						 merge->target->rows);
 	append_join(&sql, merge);
 	return sql.data;
 }
@@ -233,28 +231,26 @@ append_set(StringInfo sql, SyncMerge *merge, const char *from)
 }
 
 /*
- * The condition that a row of the target is not as "from" has it.  A type
- * without equality is compared as text.
+ * The condition that a row of the target is not as "from" has it, in memory: a
+ * type needs no equality for that, nor one that the search_path finds.
  */
 static void
 append_distinct(StringInfo sql, SyncMerge *merge, const char *from)
 {
-	for (int i = merge->nkeys; i < merge->desc->natts; i++)
+	for (int side = 0; side < 2; side++)
 	{
-		Oid type = TupleDescAttr(merge->desc, i)->atttypid;
-		bool has_equality =
-			OidIsValid(lookup_type_cache(type, TYPECACHE_EQ_OPR)->eq_opr);
-		const char *cast = has_equality ? "" : "::pg_catalog.text";
-
-		appendStringInfo(sql,
-						 "%st.%s%s IS DISTINCT FROM %s.%s%s",
-						 i > merge->nkeys ? " OR " : "",
-						 column_name(merge, i),
-						 cast,
-						 from,
-						 column_name(merge, i),
-						 cast);
+		appendStringInfoString(sql,
+							   side == 0
+								   ? "ROW("
+								   : ")::pg_catalog.record OPERATOR(pg_catalog.*<>) ROW(");
+		for (int i = merge->nkeys; i < merge->desc->natts; i++)
+			appendStringInfo(sql,
+							 "%s%s.%s",
+							 i > merge->nkeys ? ", " : "",
+							 side == 0 ? "t" : from,
+							 column_name(merge, i));
 	}
+	appendStringInfoString(sql, ")::pg_catalog.record");
 }
 
 /*

@@ -8,37 +8,44 @@
 #include "postgres.h"
 
 #include "access/genam.h"
+#include "access/sysattr.h"
 #include "access/table.h"
 #include "catalog/index.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
+#include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "storage/lmgr.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/relcache.h"
+#include "utils/typcache.h"
 
 #include "kit/kit_compat.h"
 #include "kit/kit_ident.h"
+#include "kit/kit_order.h"
 #include "merge/merge.h"
 
-/* first half of the advisory lock that two runs of one target exclude by */
-#define LOCK_SPACE 0x73796E63
-
 static void check_kind(Relation relation);
-static bool is_key_index(Oid index, Bitmapset *key);
+static void check_rights(SyncTarget *target, AclMode rights);
+static bool references_itself(Relation relation);
+static void check_key_column(SyncTarget *target, const char *name);
+static bool is_key_index(Relation table, Oid index, Bitmapset *key);
+static bool tells_apart(Relation table, Relation index, int i);
 
 /*
  * Open the table of that name, written as in SQL, so that its columns stay as
- * they are until the end of the transaction.  Raises where it is no table.
+ * they are until the end of the transaction.  Raises where it is no table, or
+ * where the caller has no right on it.
  */
 SyncTarget *
 sync_merge_open_target(const char *name)
 {
 	SyncTarget *target = palloc0(sizeof(SyncTarget));
 	RangeVar *range;
+	Relation relation;
 	Oid relid;
 
 	sync_kit_check_relation_name(name, "the target");
@@ -49,13 +56,18 @@ sync_merge_open_target(const char *name)
 				errcode(ERRCODE_UNDEFINED_TABLE),
 				errmsg("table \"%s\" does not exist", name),
 				errhint("Write it as in SQL, SCHEMA.NAME, in double quotes where it has capitals."));
-	target->relation = table_open(relid, NoLock);
-	check_kind(target->relation);
-	target->name = pstrdup(RelationGetRelationName(target->relation));
+	relation = table_open(relid, NoLock);
+	check_kind(relation);
+	target->relation = relation;
+	target->name = pstrdup(RelationGetRelationName(relation));
 	target->qualified =
-		quote_qualified_identifier(get_namespace_name(RelationGetNamespace(target
-																			   ->relation)),
+		quote_qualified_identifier(get_namespace_name(RelationGetNamespace(relation)),
 								   target->name);
+	target->rows = relation->rd_rel->relkind == RELKIND_RELATION
+					   ? psprintf("ONLY %s", target->qualified)
+					   : target->qualified;
+	target->references_itself = references_itself(relation);
+	check_rights(target, ACL_SELECT | ACL_INSERT | ACL_UPDATE | ACL_DELETE);
 	return target;
 }
 
@@ -81,16 +93,10 @@ sync_merge_check_key(SyncTarget *target, List *key)
 	initStringInfo(&names);
 	foreach(cell, key)
 	{
-		AttrNumber number =
-			get_attnum(RelationGetRelid(target->relation), lfirst(cell));
-
-		if (number <= 0)
-			ereport(ERROR,
-					errcode(ERRCODE_UNDEFINED_COLUMN),
-					errmsg("key column \"%s\" of table \"%s\" does not exist",
-						   (char *) lfirst(cell),
-						   target->name));
-		columns = bms_add_member(columns, number);
+		check_key_column(target, lfirst(cell));
+		columns = bms_add_member(columns,
+								 get_attnum(RelationGetRelid(target->relation),
+											lfirst(cell)));
 		appendStringInfo(&names,
 						 "%s%s",
 						 names.len > 0 ? ", " : "",
@@ -98,7 +104,7 @@ sync_merge_check_key(SyncTarget *target, List *key)
 	}
 
 	foreach(cell, RelationGetIndexList(target->relation))
-		if (is_key_index(lfirst_oid(cell), columns))
+		if (is_key_index(target->relation, lfirst_oid(cell), columns))
 			return;
 	ereport(ERROR,
 			errcode(ERRCODE_INVALID_COLUMN_REFERENCE),
@@ -113,17 +119,17 @@ sync_merge_check_key(SyncTarget *target, List *key)
 
 /*
  * Wait until no other run writes into the target, and keep others waiting until
- * the end of the transaction.
+ * the end of the transaction.  No statement takes the same lock, so that who may
+ * not write into the target can keep no one waiting.
  */
 void
 sync_merge_lock_target(SyncTarget *target)
 {
-	(void)
-		DirectFunctionCall2(pg_advisory_xact_lock_int4,
-							Int32GetDatum(LOCK_SPACE),
-							Int32GetDatum((int32)
-											  RelationGetRelid(target
-																   ->relation)));
+	check_rights(target, ACL_INSERT | ACL_UPDATE | ACL_DELETE);
+	LockDatabaseObject(RelationRelationId,
+					   RelationGetRelid(target->relation),
+					   0,
+					   ExclusiveLock);
 }
 
 /*
@@ -160,23 +166,105 @@ check_kind(Relation relation)
 }
 
 /*
+ * Raise unless the caller has one of those rights on the table or on a column
+ * of it.
+ */
+static void
+check_rights(SyncTarget *target, AclMode rights)
+{
+	Oid relid = RelationGetRelid(target->relation);
+
+	if (pg_class_aclcheck(relid, GetUserId(), rights) != ACLCHECK_OK &&
+		pg_attribute_aclcheck_all(relid, GetUserId(), rights, ACLMASK_ANY) !=
+			ACLCHECK_OK)
+		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, target->name);
+}
+
+/*
+ * Whether rows of the table refer to others of it.
+ */
+static bool
+references_itself(Relation relation)
+{
+	ListCell *cell;
+
+	foreach(cell, RelationGetFKeyList(relation))
+		if (lfirst_node(ForeignKeyCacheInfo, cell)->confrelid ==
+			RelationGetRelid(relation))
+			return true;
+	return false;
+}
+
+/*
+ * Raise unless a column of that name can be part of a key.
+ */
+static void
+check_key_column(SyncTarget *target, const char *name)
+{
+	AttrNumber number = get_attnum(RelationGetRelid(target->relation), name);
+	Form_pg_attribute column;
+
+	if (number <= 0)
+		ereport(ERROR,
+				errcode(ERRCODE_UNDEFINED_COLUMN),
+				errmsg("key column \"%s\" of table \"%s\" does not exist",
+					   name,
+					   target->name));
+	column = TupleDescAttr(RelationGetDescr(target->relation), number - 1);
+	if (column->attgenerated)
+		ereport(ERROR,
+				errcode(ERRCODE_GENERATED_ALWAYS),
+				errmsg("key column \"%s\" of table \"%s\" is a generated column",
+					   name,
+					   target->name),
+				errhint("Let the key be the columns that it is generated from."));
+}
+
+/*
  * Whether an index lets no two rows have the same values in just these columns.
  */
 static bool
-is_key_index(Oid index_oid, Bitmapset *key)
+is_key_index(Relation table, Oid index_oid, Bitmapset *key)
 {
 	Relation index = index_open(index_oid, AccessShareLock);
 	Form_pg_index form = index->rd_index;
 	Bitmapset *columns = NULL;
-	bool unique;
+	bool unique = form->indnkeyatts > 0;
 
 	for (int i = 0; i < form->indnkeyatts; i++)
 	{
-		/* an expression has no number and makes the sets differ */
+		/* an expression has no number */
 		columns = bms_add_member(columns, Max(0, form->indkey.values[i]));
+		unique = unique && tells_apart(table, index, i);
 	}
-	unique = form->indisunique && form->indisvalid && form->indimmediate &&
-			 RelationGetIndexPredicate(index) == NIL && bms_equal(columns, key);
+	unique = unique && form->indisunique && form->indisvalid &&
+			 form->indimmediate && RelationGetIndexPredicate(index) == NIL &&
+			 bms_equal(columns, key);
 	index_close(index, AccessShareLock);
 	return unique;
+}
+
+/*
+ * Whether a column of an index takes those values for different that the
+ * column's own equality does.
+ */
+static bool
+tells_apart(Relation table, Relation index, int i)
+{
+	AttrNumber number = index->rd_index->indkey.values[i];
+	Oid collation = index->rd_indcollation[i];
+	Form_pg_attribute column;
+
+	if (number <= 0)
+		return false;
+	column = TupleDescAttr(RelationGetDescr(table), number - 1);
+	if (collation != column->attcollation &&
+		!(sync_kit_order_is_by_bytes(column) &&
+		  get_collation_isdeterministic(collation)))
+		return false;
+	return get_opfamily_member(index->rd_opfamily[i],
+							   index->rd_opcintype[i],
+							   index->rd_opcintype[i],
+							   BTEqualStrategyNumber) ==
+		   lookup_type_cache(column->atttypid, TYPECACHE_EQ_OPR)->eq_opr;
 }

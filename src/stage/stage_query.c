@@ -139,8 +139,8 @@ compose_query(SyncSource *source, SyncReading *reading)
 		appendStringInfo(&sql,
 						 "%s%s",
 						 separator,
-						 sync_kit_order_clause(compose_column(source, column),
-											   column->atttypid));
+						 sync_kit_order_column(compose_column(source, column),
+											   column));
 		separator = ", ";
 	}
 	foreach(cell, reading->order_by)

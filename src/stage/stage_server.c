@@ -37,13 +37,14 @@ typedef struct ServerReader
 	int64 passed;
 } ServerReader;
 
-/* what feed_copy reads; set before each call into the COPY code */
+/* what feed_copy reads; set by read_row for each call into the COPY code */
 static SyncRemote *feeding = NULL;
 
 static char *compose_copy(SyncSource *source,
 						  SyncReading *reading,
 						  bool binary,
 						  bool ordered);
+static bool read_row(ServerReader *reader, SyncRow *row);
 static CopyFromState begin_copy(ServerReader *reader);
 static int feed_copy(void *buffer, int least, int most);
 
@@ -92,24 +93,20 @@ sync_stage_server_next(void *arg)
 {
 	ServerReader *reader = arg;
 	SyncRow *row = sync_stage_turn(&reader->turns);
-	ErrorContextCallback frame = {
-		.previous = error_context_stack,
-		.callback = CopyFromErrorCallback,
-	};
-	MemoryContext caller;
-	bool found;
+	SyncRemote *outer = feeding;
+	bool found = false;
 
-	feeding = reader->remote;
-	if (reader->copy == NULL)
-		reader->copy = begin_copy(reader);
-
-	frame.arg = reader->copy;
-	error_context_stack = &frame;
-	caller = MemoryContextSwitchTo(reader->turns.contexts[reader->turns.turn]);
-	found = NextCopyFrom(reader->copy, NULL, row->values, row->nulls);
-	MemoryContextSwitchTo(caller);
-	error_context_stack = frame.previous;
-
+	/* a domain's constraint may well run a stream of its own */
+	PG_TRY();
+	{
+		feeding = reader->remote;
+		found = read_row(reader, row);
+	}
+	PG_FINALLY();
+	{
+		feeding = outer;
+	}
+	PG_END_TRY();
 	if (!found)
 		return NULL;
 	row->number = ++reader->passed;
@@ -179,6 +176,31 @@ compose_copy(SyncSource *source, SyncReading *reading, bool binary, bool ordered
 					 ") TO STDOUT (FORMAT %s)",
 					 binary ? "binary" : "text");
 	return sql.data;
+}
+
+/*
+ * Have the COPY code read a row.  Returns whether there is one.
+ */
+static bool
+read_row(ServerReader *reader, SyncRow *row)
+{
+	ErrorContextCallback frame = {
+		.previous = error_context_stack,
+		.callback = CopyFromErrorCallback,
+	};
+	MemoryContext caller;
+	bool found;
+
+	if (reader->copy == NULL)
+		reader->copy = begin_copy(reader);
+
+	frame.arg = reader->copy;
+	error_context_stack = &frame;
+	caller = MemoryContextSwitchTo(reader->turns.contexts[reader->turns.turn]);
+	found = NextCopyFrom(reader->copy, NULL, row->values, row->nulls);
+	MemoryContextSwitchTo(caller);
+	error_context_stack = frame.previous;
+	return found;
 }
 
 /*

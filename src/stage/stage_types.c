@@ -18,6 +18,7 @@
 #include "mb/pg_wchar.h"
 #include "utils/lsyscache.h"
 
+#include "kit/kit_order.h"
 #include "stage/stage.h"
 
 static bool same_binary(Oid remote, Oid local);
@@ -71,9 +72,10 @@ sync_stage_is_ordered(SyncSource *source, SyncReading *reading)
 	for (int i = 0; i < reading->nkeys; i++)
 	{
 		Oid type = sync_stage_source_type(source, reading, i);
-		Oid target = getBaseType(TupleDescAttr(reading->desc, i)->atttypid);
+		Form_pg_attribute column = TupleDescAttr(reading->desc, i);
+		Oid target = getBaseType(column->atttypid);
 
-		if (!same_order(type, target) ||
+		if (!same_order(type, target) || !sync_kit_order_is_by_bytes(column) ||
 			(OidIsValid(get_typcollation(target)) && !same_encoding))
 			return false;
 	}
