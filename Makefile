@@ -55,6 +55,7 @@ DATA_built = $(EXTENSION)--$(EXTVERSION).sql
 #
 REGRESS = install         # first: it creates the extension and what all that follow use
 REGRESS += progress progress_arguments progress_drift progress_tables progress_types progress_edges
+REGRESS += progress_operators progress_shared progress_writes
 REGRESS += rules rules_counters rules_refused rules_shipped
 REGRESS += tracking tracking_limits tracking_random tracking_refused
 REGRESS += streams streams_define streams_target streams_types streams_rejects

@@ -27,6 +27,7 @@ typedef struct ExpressionContext
 
 static Node *only_target(const char *text, const char *format);
 static bool has_no_value(Node *node, void *context);
+static bool is_query(Node *node, void *context);
 static void report_expression(void *arg);
 static FuncCall *plain_call(Node *expression);
 
@@ -95,6 +96,28 @@ has_no_value(Node *node, void *context)
 	if (IsA(node, ParamRef) || IsA(node, SetToDefault))
 		return true;
 	return raw_expression_tree_walker(node, has_no_value, context);
+}
+
+/*
+ * Whether there is a query within an expression, given as a raw tree.
+ */
+bool
+sync_kit_has_query(Node *expression)
+{
+	return is_query(expression, NULL);
+}
+
+/*
+ * Whether a node is a query, or one below it.
+ */
+static bool
+is_query(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, SubLink))
+		return true;
+	return raw_expression_tree_walker(node, is_query, context);
 }
 
 /*

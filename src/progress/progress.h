@@ -16,7 +16,7 @@
 
 #include "history/history.h"
 #include "kit/kit_rows.h"
-#include "progress/progress_rule.h"
+#include "progress/progress_compose.h"
 #include "remote/remote.h"
 
 struct TriggerData;
@@ -44,6 +44,7 @@ typedef struct SyncProgressRequest
 typedef struct SyncOutcome
 {
 	SyncRule *rule;
+	SyncScope scope;
 	bool tracked; /* read only the touched keys */
 	int64 keys;
 	int64 rows_read;

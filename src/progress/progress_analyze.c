@@ -31,6 +31,7 @@ static void write_top(Analysis *analysis, SyncRule *rule);
 static void write_latest(Analysis *analysis, SyncRule *rule);
 static void write_ratios(Analysis *analysis, SyncRule *rule);
 static void write_unfounded(Analysis *analysis, SyncRule *rule);
+static char *is_done(SyncRule *rule);
 static List *append_progress_columns(StringInfo sql, SyncRule *rule);
 static void write_table(Analysis *analysis,
 						const char *title,
@@ -86,6 +87,7 @@ write_top(Analysis *analysis, SyncRule *rule)
 
 	initStringInfo(&sql);
 	head = list_make2(linitial(rule->key), rule->evidence->name);
+	appendStringInfoString(&sql, "WITH ");
 	sync_progress_append_evidence(&sql, rule, &all);
 	appendStringInfo(&sql, " SELECT %s::text, sync_rows::text", key);
 	foreach(cell, rule->counters)
@@ -137,31 +139,26 @@ write_latest(Analysis *analysis, SyncRule *rule)
 static void
 write_ratios(Analysis *analysis, SyncRule *rule)
 {
-	const char *key =
-		sync_kit_quote(list_nth(rule->progress_key, rule->competition));
+	char *key = list_nth(rule->progress_key, rule->competition);
 
 	write_table(analysis,
 				psprintf("Top %d %s in %s",
 						 LARGEST_KEYS,
-						 (char *) list_nth(rule->progress_key,
-										   rule->competition),
+						 key,
 						 rule->progress->name),
-				list_make4(list_nth(rule->progress_key, rule->competition),
-						   rule->label,
-						   rule->done_value,
-						   "ratio"),
-				psprintf("SELECT p.%s::text, count(*)::text,"
-						 " count(*) FILTER (WHERE p.%s = %s)::text,"
-						 " round(100.0 * count(*) FILTER (WHERE p.%s = %s) / count(*), 1) || '%%'"
-						 " FROM %s p GROUP BY p.%s ORDER BY count(*) DESC, p.%s LIMIT %d",
-						 key,
-						 sync_kit_quote(rule->status),
-						 sync_progress_done_value(rule),
-						 sync_kit_quote(rule->status),
-						 sync_progress_done_value(rule),
+				list_make4(key, rule->label, rule->done_value, "ratio"),
+				psprintf("SELECT sync_key::text, sync_rows::text, sync_done::text,"
+						 " pg_catalog.concat(pg_catalog.round("
+						 "100.0 OPERATOR(pg_catalog.*) sync_done::numeric"
+						 " OPERATOR(pg_catalog./) sync_rows::numeric, 1), '%%')"
+						 " FROM (SELECT p.%s AS sync_key,"
+						 " pg_catalog.count(*) AS sync_rows,"
+						 " pg_catalog.count(*) FILTER (WHERE %s) AS sync_done"
+						 " FROM %s p GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT %d) AS largest"
+						 " ORDER BY sync_rows DESC, sync_key",
+						 sync_kit_quote(key),
+						 is_done(rule),
 						 rule->progress->qualified,
-						 key,
-						 key,
 						 LARGEST_KEYS));
 }
 
@@ -176,13 +173,13 @@ write_unfounded(Analysis *analysis, SyncRule *rule)
 	List *head = NIL;
 
 	initStringInfo(&sql);
+	appendStringInfoString(&sql, "WITH ");
 	sync_progress_append_evidence(&sql, rule, &all);
 	appendStringInfoChar(&sql, ' ');
 	head = append_progress_columns(&sql, rule);
 	appendStringInfo(&sql,
-					 " WHERE p.%s = %s AND NOT EXISTS (SELECT FROM sync_evidence e WHERE ",
-					 sync_kit_quote(rule->status),
-					 sync_progress_done_value(rule));
+					 " WHERE %s AND NOT EXISTS (SELECT FROM sync_evidence e WHERE ",
+					 is_done(rule));
 	sync_progress_append_match(&sql, rule);
 	appendStringInfoString(&sql, ") ORDER BY ");
 	sync_progress_append_ordinals(&sql, list_length(rule->key));
@@ -195,6 +192,18 @@ write_unfounded(Analysis *analysis, SyncRule *rule)
 						 UNFOUNDED_ROWS),
 				head,
 				sql.data);
+}
+
+/*
+ * The condition that a progress row is done.
+ */
+static char *
+is_done(SyncRule *rule)
+{
+	return sync_progress_equal(rule->progress,
+							   rule->status,
+							   psprintf("p.%s", sync_kit_quote(rule->status)),
+							   sync_progress_done_value(rule));
 }
 
 /*

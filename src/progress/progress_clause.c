@@ -16,6 +16,10 @@
 #include "kit/kit_ident.h"
 #include "progress/progress.h"
 
+static char *match_lookup(SyncRule *rule,
+						  int i,
+						  const char *value,
+						  const char *row);
 static char *lookup_key(SyncRule *rule, SyncInsertColumn *insert, int i);
 
 /*
@@ -52,6 +56,22 @@ sync_progress_key_type(SyncRule *rule, int i)
 {
 	return sync_progress_column(rule->progress, list_nth(rule->progress_key, i))
 		->type;
+}
+
+/*
+ * a = b, by the operator that belongs to the type of a column: what the
+ * search_path finds may be another.
+ */
+char *
+sync_progress_equal(SyncRelation *relation,
+					const char *column,
+					const char *a,
+					const char *b)
+{
+	return psprintf("%s %s %s",
+					a,
+					sync_progress_column(relation, column)->equals,
+					b);
 }
 
 /*
@@ -105,11 +125,19 @@ void
 sync_progress_append_match(StringInfo sql, SyncRule *rule)
 {
 	for (int i = 0; i < list_length(rule->key); i++)
+	{
+		const char *column = list_nth(rule->progress_key, i);
+		const char *key = sync_kit_quote(list_nth(rule->key, i));
+
 		appendStringInfo(sql,
-						 "%sp.%s = e.%s",
+						 "%s%s",
 						 i > 0 ? " AND " : "",
-						 sync_kit_quote(list_nth(rule->progress_key, i)),
-						 sync_kit_quote(list_nth(rule->key, i)));
+						 sync_progress_equal(rule->progress,
+											 column,
+											 psprintf("p.%s",
+													  sync_kit_quote(column)),
+											 psprintf("e.%s", key)));
+	}
 }
 
 /*
@@ -118,27 +146,40 @@ sync_progress_append_match(StringInfo sql, SyncRule *rule)
 void
 sync_progress_append_differs(StringInfo sql, SyncRule *rule)
 {
+	char *status = psprintf("p.%s", sync_kit_quote(rule->status));
 	ListCell *cell;
 
 	appendStringInfo(sql,
-					 " AND (p.%s IS DISTINCT FROM %s",
-					 sync_kit_quote(rule->status),
-					 sync_progress_done_value(rule));
+					 " AND (NOT coalesce(%s, false)",
+					 sync_progress_equal(rule->progress,
+										 rule->status,
+										 status,
+										 sync_progress_done_value(rule)));
 	foreach(cell, rule->counters)
+	{
+		const char *column = ((SyncCounter *) lfirst(cell))->column;
+		char *is = psprintf("p.%s", sync_kit_quote(column));
+		char *to_be = psprintf("e.sync_c%d", foreach_current_index(cell));
+
 		appendStringInfo(sql,
-						 " OR p.%s IS DISTINCT FROM e.sync_c%d",
-						 sync_kit_quote(((SyncCounter *) lfirst(cell))->column),
-						 foreach_current_index(cell));
+						 " OR NOT coalesce(%s, %s IS NULL AND %s IS NULL)",
+						 sync_progress_equal(rule->progress, column, is, to_be),
+						 is,
+						 to_be);
+	}
 	appendStringInfoString(sql, ")");
 }
 
 /*
  * LEFT JOIN each lookup relation, reduced to one row a key: the least value
- * that is neither NULL nor empty.  Only the keys in "wanted" are looked up, a
- * CTE and a condition on its rows.
+ * that is neither NULL nor empty.  Only the keys in the CTE "from" are looked
+ * up, of its rows that meet the "condition" (NULL: all).
  */
 void
-sync_progress_append_lookups(StringInfo sql, SyncRule *rule, const char *wanted)
+sync_progress_append_lookups(StringInfo sql,
+							 SyncRule *rule,
+							 const char *from,
+							 const char *condition)
 {
 	ListCell *cell;
 
@@ -152,7 +193,7 @@ sync_progress_append_lookups(StringInfo sql, SyncRule *rule, const char *wanted)
 		if (insert->lookup == NULL || insert->source == NULL)
 			continue;
 
-		source = sync_kit_quote(insert->source);
+		source = psprintf("l.%s", sync_kit_quote(insert->source));
 		appendStringInfoString(sql, " LEFT JOIN (SELECT DISTINCT ON (");
 		sync_progress_append_ordinals(sql, n);
 		appendStringInfoString(sql, ") ");
@@ -163,34 +204,53 @@ sync_progress_append_lookups(StringInfo sql, SyncRule *rule, const char *wanted)
 							 at,
 							 i);
 		appendStringInfo(sql,
-						 "%s AS sync_l%d FROM %s WHERE %s IS NOT NULL",
+						 "%s AS sync_l%d FROM %s l WHERE %s IS NOT NULL",
 						 source,
 						 at,
 						 insert->lookup->qualified,
 						 source);
 		if (sync_progress_column(insert->lookup, insert->source)->category ==
 			'S')
-			appendStringInfo(sql, " AND %s <> ''", source);
-		appendStringInfoString(sql, " AND (");
+			appendStringInfo(sql,
+							 " AND CAST(%s AS text) OPERATOR(pg_catalog.<>) ''",
+							 source);
+		appendStringInfo(sql,
+						 " AND EXISTS (SELECT FROM %s wanted WHERE %s",
+						 from,
+						 condition ? condition : "true");
 		for (int i = 0; i < n; i++)
 			appendStringInfo(sql,
-							 "%s%s",
-							 i > 0 ? ", " : "",
-							 lookup_key(rule, insert, i));
-		appendStringInfoString(sql, ") IN (SELECT ");
-		sync_progress_append_names(sql, rule->key, "");
-		appendStringInfo(sql, " FROM %s)", wanted);
-		appendStringInfoString(sql, " ORDER BY ");
+							 " AND %s",
+							 match_lookup(rule,
+										  i,
+										  lookup_key(rule, insert, i),
+										  "wanted"));
+		appendStringInfoString(sql, ") ORDER BY ");
 		sync_progress_append_ordinals(sql, n + 1);
 		appendStringInfo(sql, ") AS lookup%d ON ", at);
 		for (int i = 0; i < n; i++)
 			appendStringInfo(sql,
-							 "%ssync_l%d_k%d = e.%s",
+							 "%s%s",
 							 i > 0 ? " AND " : "",
-							 at,
-							 i,
-							 sync_kit_quote(list_nth(rule->key, i)));
+							 match_lookup(rule,
+										  i,
+										  psprintf("sync_l%d_k%d", at, i),
+										  "e"));
 	}
+}
+
+/*
+ * A key column of a lookup relation is that of "row", one of the evidence.
+ */
+static char *
+match_lookup(SyncRule *rule, int i, const char *value, const char *row)
+{
+	return sync_progress_equal(rule->progress,
+							   list_nth(rule->progress_key, i),
+							   value,
+							   psprintf("%s.%s",
+										row,
+										sync_kit_quote(list_nth(rule->key, i))));
 }
 
 /*
@@ -205,7 +265,7 @@ lookup_key(SyncRule *rule, SyncInsertColumn *insert, int i)
 	SyncColumn *from =
 		sync_progress_column(insert->lookup, list_nth(rule->key, i));
 	char *value =
-		psprintf("CAST(%s AS %s)", sync_kit_quote(from->name), to->type);
+		psprintf("CAST(l.%s AS %s)", sync_kit_quote(from->name), to->type);
 
 	if (from->collation && to->collation &&
 		strcmp(from->collation, to->collation) != 0)

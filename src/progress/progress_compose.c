@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * progress_compose.c
- *	  The SQL of reconciliation: one statement a rule.
+ *	  The SQL of reconciliation: one statement a rule, or two rules.
  *
  * Each statement begins with the evidence, one row a key:
  *
@@ -26,9 +26,14 @@
 #include "kit/kit_ident.h"
 #include "progress/progress.h"
 
+/* the column of the result that has the order */
+#define RESULT_ORDER 8
+
+static void append_all_evidence(StringInfo sql, List *rules, SyncScope *scope);
 static void append_todo(StringInfo sql, SyncRule *rule);
 static void append_added(StringInfo sql, SyncRule *rule, bool writes);
 static void append_insert(StringInfo sql, SyncRule *rule);
+static bool is_certain(SyncRule *rule);
 static void append_returning(StringInfo sql, SyncRule *rule);
 static void append_updated(StringInfo sql, SyncRule *rule, bool writes);
 static void append_assignments(StringInfo sql, SyncRule *rule);
@@ -36,13 +41,22 @@ static void append_changes(StringInfo sql,
 						   SyncRule *rule,
 						   SyncScope *scope,
 						   bool writes);
-static void append_totals(StringInfo sql, SyncRule *rule);
-static void append_headings(StringInfo sql, SyncRule *rule, SyncScope *scope);
+static void append_among(StringInfo sql, SyncRule *rule, const char *name);
+static void append_done(StringInfo sql, SyncRule *rule, bool writes);
+static void append_totals(StringInfo sql,
+						  SyncRule *rule,
+						  int position,
+						  bool writes);
+static void append_headings(StringInfo sql,
+							List *rules,
+							int position,
+							SyncScope *scope);
 
 /*
- * Compose the statement that reconciles a rule, or, without "writes", finds
- * out what it would do.  Its rows have six columns of text and their order, and
- * the first column says what the others are:
+ * Compose the statement that reconciles a rule, or two that share their
+ * evidence, or, without "writes", finds out what it would do.  Its rows have
+ * seven columns of text and their order, the first one the rule's position in
+ * the list; the second says what the others are:
  *		total: rows read, keys, added, updated, keys that fail the validation
  *		missing: position of a key column, rows without a value in it
  *		change: action, competition, other key columns, rows of evidence
@@ -50,19 +64,50 @@ static void append_headings(StringInfo sql, SyncRule *rule, SyncScope *scope);
  * The result lives in the current memory context.
  */
 char *
-sync_progress_compose_run(SyncRule *rule, SyncScope *scope, bool writes)
+sync_progress_compose_run(List *rules, SyncScope *scope, bool writes)
 {
 	StringInfoData sql;
+	ListCell *cell;
 
 	initStringInfo(&sql);
-	sync_progress_append_evidence(&sql, rule, scope);
-	append_todo(&sql, rule);
-	append_added(&sql, rule, writes);
-	append_updated(&sql, rule, writes);
-	append_changes(&sql, rule, scope, writes);
-	append_totals(&sql, rule);
-	append_headings(&sql, rule, scope);
+	appendStringInfoString(&sql, "WITH ");
+	append_all_evidence(&sql, rules, scope);
+	foreach(cell, rules)
+	{
+		append_todo(&sql, lfirst(cell));
+		append_added(&sql, lfirst(cell), writes);
+		append_updated(&sql, lfirst(cell), writes);
+		append_changes(&sql, lfirst(cell), scope, writes);
+	}
+	foreach(cell, rules)
+	{
+		int position = foreach_current_index(cell);
+
+		if (position > 0)
+			appendStringInfoString(&sql, " UNION ALL ");
+		append_totals(&sql, lfirst(cell), position, writes);
+		append_headings(&sql, rules, position, scope);
+	}
+	appendStringInfo(&sql, " ORDER BY %d", RESULT_ORDER);
 	return sql.data;
+}
+
+/*
+ * The evidence of all rules, first that which others are made of.
+ */
+static void
+append_all_evidence(StringInfo sql, List *rules, SyncScope *scope)
+{
+	SyncRule *rule = linitial(rules);
+
+	if (rule->finer)
+		rule = rule->finer;
+	sync_progress_append_evidence(sql, rule, scope);
+	if (rule->coarser)
+	{
+		appendStringInfoString(sql, ", ");
+		sync_progress_append_evidence(sql, rule->coarser, scope);
+	}
 }
 
 /*
@@ -75,13 +120,15 @@ static void
 append_todo(StringInfo sql, SyncRule *rule)
 {
 	appendStringInfo(sql,
-					 ", sync_todo AS MATERIALIZED (SELECT e.*, p.%s IS NULL AS sync_add",
+					 ", sync_todo%s AS MATERIALIZED (SELECT e.*, p.%s IS NULL AS sync_add",
+					 rule->mark,
 					 sync_kit_quote(linitial(rule->progress_key)));
 	if (rule->progress->has_addresses)
 		appendStringInfoString(sql,
 							   ", p.ctid AS sync_ctid, p.tableoid AS sync_table");
 	appendStringInfo(sql,
-					 " FROM sync_evidence e LEFT JOIN %s p ON ",
+					 " FROM sync_evidence%s e LEFT JOIN %s p ON ",
+					 rule->mark,
 					 rule->progress->qualified);
 	sync_progress_append_match(sql, rule);
 	sync_progress_append_usable(sql, rule);
@@ -96,7 +143,7 @@ append_todo(StringInfo sql, SyncRule *rule)
 static void
 append_added(StringInfo sql, SyncRule *rule, bool writes)
 {
-	appendStringInfoString(sql, ", sync_added AS MATERIALIZED (");
+	appendStringInfo(sql, ", sync_added%s AS MATERIALIZED (", rule->mark);
 	if (writes)
 		append_insert(sql, rule);
 	appendStringInfoString(sql, "SELECT ");
@@ -105,13 +152,18 @@ append_added(StringInfo sql, SyncRule *rule, bool writes)
 	if (rule->completed_at)
 		appendStringInfo(sql,
 						 ", %s",
-						 sync_progress_typed(rule, rule->completed_at, "now()"));
+						 sync_progress_typed(rule,
+											 rule->completed_at,
+											 "pg_catalog.now()"));
 	for (int i = 0; i < list_length(rule->counters); i++)
 		appendStringInfo(sql, ", e.sync_c%d", i);
 	for (int i = 0; i < list_length(rule->inserts); i++)
 		appendStringInfo(sql, ", %s", sync_progress_insert_value(rule, i));
-	appendStringInfoString(sql, " FROM sync_todo e");
-	sync_progress_append_lookups(sql, rule, "sync_todo WHERE sync_add");
+	appendStringInfo(sql, " FROM sync_todo%s e", rule->mark);
+	sync_progress_append_lookups(sql,
+								 rule,
+								 psprintf("sync_todo%s", rule->mark),
+								 "wanted.sync_add");
 	appendStringInfoString(sql, " WHERE e.sync_add");
 	if (writes)
 		append_returning(sql, rule);
@@ -149,19 +201,25 @@ append_insert(StringInfo sql, SyncRule *rule)
 static void
 append_updated(StringInfo sql, SyncRule *rule, bool writes)
 {
-	appendStringInfoString(sql, ", sync_updated AS MATERIALIZED (");
+	appendStringInfo(sql, ", sync_updated%s AS MATERIALIZED (", rule->mark);
 	if (!writes)
 	{
-		appendStringInfoString(sql,
-							   "SELECT 1 FROM sync_todo WHERE NOT sync_add)");
+		appendStringInfo(sql,
+						 "SELECT 1 FROM sync_todo%s WHERE NOT sync_add)",
+						 rule->mark);
 		return;
 	}
 	appendStringInfo(sql, "UPDATE %s AS p SET ", rule->progress->qualified);
 	append_assignments(sql, rule);
-	appendStringInfoString(sql, " FROM sync_todo e WHERE NOT e.sync_add AND ");
+	appendStringInfo(sql,
+					 " FROM sync_todo%s e WHERE NOT e.sync_add AND ",
+					 rule->mark);
 	if (rule->progress->has_addresses)
-		appendStringInfoString(sql,
-							   "p.ctid = e.sync_ctid AND p.tableoid = e.sync_table");
+		appendStringInfo(sql,
+						 "p.ctid = e.sync_ctid%s",
+						 rule->progress->stands_alone
+							 ? ""
+							 : " AND p.tableoid = e.sync_table");
 	else
 	{
 		sync_progress_append_match(sql, rule);
@@ -172,16 +230,25 @@ append_updated(StringInfo sql, SyncRule *rule, bool writes)
 }
 
 /*
+ * Whether each row that is to be added or updated will be, or fail: they need
+ * not be counted once more.
+ */
+static bool
+is_certain(SyncRule *rule)
+{
+	return rule->progress->stands_alone && rule->progress->has_addresses;
+}
+
+/*
  * RETURNING the key, where it is to be seen which rows went in.
  */
 static void
 append_returning(StringInfo sql, SyncRule *rule)
 {
+	if (is_certain(rule))
+		return;
 	appendStringInfoString(sql, " RETURNING ");
-	if (rule->progress->may_differ)
-		sync_progress_append_names(sql, rule->progress_key, "p.");
-	else
-		appendStringInfoChar(sql, '1');
+	sync_progress_append_names(sql, rule->progress_key, "p.");
 }
 
 /*
@@ -200,7 +267,9 @@ append_assignments(StringInfo sql, SyncRule *rule)
 		appendStringInfo(sql,
 						 ", %s = %s",
 						 sync_kit_quote(rule->completed_at),
-						 sync_progress_typed(rule, rule->completed_at, "now()"));
+						 sync_progress_typed(rule,
+											 rule->completed_at,
+											 "pg_catalog.now()"));
 	foreach(cell, rule->counters)
 		appendStringInfo(sql,
 						 ", %s = e.sync_c%d",
@@ -210,24 +279,24 @@ append_assignments(StringInfo sql, SyncRule *rule)
 
 /*
  * , changes AS (...): the first changes in the order of their keys, as many
- * as the report may list.  Where triggers may keep a row out, only those that
- * went in.
+ * as the report may list.  Where triggers or policies may keep a row out, only
+ * those that went in.
  */
 static void
 append_changes(StringInfo sql, SyncRule *rule, SyncScope *scope, bool writes)
 {
-	appendStringInfoString(sql,
-						   ", sync_changes AS MATERIALIZED (SELECT *, row_number()"
-						   " OVER () AS sync_n FROM (SELECT * FROM sync_todo");
-	if (writes && rule->progress->may_differ)
+	appendStringInfo(sql,
+					 ", sync_changes%s AS MATERIALIZED (SELECT *, pg_catalog.row_number()"
+					 " OVER () AS sync_n FROM (SELECT * FROM sync_todo%s e",
+					 rule->mark,
+					 rule->mark);
+	if (writes && !is_certain(rule))
 	{
-		appendStringInfoString(sql, " WHERE (sync_add AND (");
-		sync_progress_append_names(sql, rule->key, "");
-		appendStringInfoString(sql,
-							   ") IN (SELECT * FROM sync_added)) OR"
-							   " (NOT sync_add AND (");
-		sync_progress_append_names(sql, rule->key, "");
-		appendStringInfoString(sql, ") IN (SELECT * FROM sync_updated))");
+		appendStringInfoString(sql, " WHERE (sync_add AND ");
+		append_among(sql, rule, "sync_added");
+		appendStringInfoString(sql, ") OR (NOT sync_add AND ");
+		append_among(sql, rule, "sync_updated");
+		appendStringInfoChar(sql, ')');
 	}
 	appendStringInfo(sql,
 					 " ORDER BY %s, ",
@@ -237,10 +306,42 @@ append_changes(StringInfo sql, SyncRule *rule, SyncScope *scope, bool writes)
 }
 
 /*
+ * (SELECT added, updated) AS done: how many rows.
+ */
+static void
+append_done(StringInfo sql, SyncRule *rule, bool writes)
+{
+	if (writes && is_certain(rule))
+		appendStringInfo(sql,
+						 "(SELECT pg_catalog.count(*) FILTER (WHERE sync_add),"
+						 " pg_catalog.count(*) FILTER (WHERE NOT sync_add)"
+						 " FROM sync_todo%s)",
+						 rule->mark);
+	else
+		appendStringInfo(sql,
+						 "(SELECT (SELECT pg_catalog.count(*) FROM sync_added%s),"
+						 " (SELECT pg_catalog.count(*) FROM sync_updated%s))",
+						 rule->mark,
+						 rule->mark);
+	appendStringInfoString(sql, " AS done (added, updated)");
+}
+
+/*
+ * The key of "e" is among those that a CTE has returned.
+ */
+static void
+append_among(StringInfo sql, SyncRule *rule, const char *name)
+{
+	appendStringInfo(sql, "EXISTS (SELECT FROM %s%s p WHERE ", name, rule->mark);
+	sync_progress_append_match(sql, rule);
+	appendStringInfoChar(sql, ')');
+}
+
+/*
  * The rows "total", "missing" and "change" of the statement's result.
  */
 static void
-append_totals(StringInfo sql, SyncRule *rule)
+append_totals(StringInfo sql, SyncRule *rule, int position, bool writes)
 {
 	const char *whole = sync_progress_whole_key(rule, "");
 	StringInfoData rest;
@@ -254,26 +355,29 @@ append_totals(StringInfo sql, SyncRule *rule)
 							 sync_kit_quote(list_nth(rule->key, i)));
 
 	/* one scan of the evidence for all of its counts */
-	appendStringInfoString(sql,
-						   "SELECT counted.* FROM (SELECT sum(sync_rows) AS sync_rows");
-	appendStringInfo(sql, ", count(*) FILTER (WHERE %s) AS sync_keys", whole);
+	appendStringInfo(sql,
+					 "SELECT '%d', counted.* FROM (SELECT"
+					 " pg_catalog.sum(sync_rows) AS sync_rows,"
+					 " pg_catalog.count(*) FILTER (WHERE %s) AS sync_keys",
+					 position,
+					 whole);
 	if (rule->validation)
 		appendStringInfo(sql,
-						 ", count(*) FILTER (WHERE NOT sync_valid AND %s)",
+						 ", pg_catalog.count(*) FILTER (WHERE NOT sync_valid AND %s)",
 						 whole);
 	else
 		appendStringInfoString(sql, ", 0");
 	appendStringInfoString(sql, " AS sync_invalid");
 	for (int i = 0; i < n; i++)
 		appendStringInfo(sql,
-						 ", sum(sync_rows) FILTER (WHERE %s IS NULL) AS sync_m%d",
+						 ", pg_catalog.sum(sync_rows) FILTER (WHERE %s IS NULL) AS sync_m%d",
 						 sync_kit_quote(list_nth(rule->key, i)),
 						 i);
+	appendStringInfo(sql, " FROM sync_evidence%s) AS sums, ", rule->mark);
+	append_done(sql, rule, writes);
 	appendStringInfoString(sql,
-						   " FROM sync_evidence) AS sums, LATERAL (VALUES"
-						   " ('total', coalesce(sync_rows, 0)::text, sync_keys::text,"
-						   " (SELECT count(*) FROM sync_added)::text,"
-						   " (SELECT count(*) FROM sync_updated)::text,"
+						   ", LATERAL (VALUES ('total', coalesce(sync_rows, 0)::text,"
+						   " sync_keys::text, added::text, updated::text,"
 						   " sync_invalid::text, 0)");
 	for (int i = 0; i < n; i++)
 		appendStringInfo(sql,
@@ -283,31 +387,46 @@ append_totals(StringInfo sql, SyncRule *rule)
 						 i);
 	appendStringInfoString(sql, ") AS counted (kind, c1, c2, c3, c4, c5, n)");
 	appendStringInfo(sql,
-					 " UNION ALL SELECT 'change',"
+					 " UNION ALL SELECT '%d', 'change',"
 					 " CASE WHEN sync_add THEN 'add' ELSE 'update' END,"
 					 " %s::text, %s%s%s, sync_rows::text, NULL, sync_n"
-					 " FROM sync_changes",
+					 " FROM sync_changes%s",
+					 position,
 					 sync_kit_quote(list_nth(rule->key, rule->competition)),
-					 n > 1 ? "concat_ws(', '" : "NULL",
+					 n > 1 ? "pg_catalog.concat_ws(', '" : "NULL",
 					 rest.data,
-					 n > 1 ? ")" : "");
+					 n > 1 ? ")" : "",
+					 rule->mark);
 }
 
 /*
- * The rows "heading": for each competition of which a change is listed, all of
- * its evidence.  A tracked rule has read only a part of that.
+ * The rows "heading": for each competition of which a change is listed, here or
+ * by a rule before, all of the rule's evidence.  A tracked rule has read only a
+ * part of that.
  */
 static void
-append_headings(StringInfo sql, SyncRule *rule, SyncScope *scope)
+append_headings(StringInfo sql, List *rules, int position, SyncScope *scope)
 {
+	SyncRule *rule = list_nth(rules, position);
 	const char *name = sync_kit_quote(list_nth(rule->key, rule->competition));
 	StringInfoData among;
 
 	initStringInfo(&among);
-	appendStringInfo(&among, "IN (SELECT %s FROM sync_changes", name);
+	appendStringInfo(&among,
+					 "%s ANY (",
+					 sync_progress_column(rule->progress,
+										  list_nth(rule->progress_key,
+												   rule->competition))
+						 ->equals);
+	for (int i = 0; i <= position; i++)
+		appendStringInfo(&among,
+						 "%sSELECT %s FROM sync_changes%s",
+						 i > 0 ? " UNION ALL " : "",
+						 name,
+						 ((SyncRule *) list_nth(rules, i))->mark);
 	if (scope->touched || scope->headed)
 		appendStringInfo(&among,
-						 " UNION ALL SELECT CAST(headed AS %s) FROM unnest(%s) AS headed",
+						 " UNION ALL SELECT CAST(headed AS %s) FROM pg_catalog.unnest(%s) AS headed",
 						 sync_progress_key_type(rule, rule->competition),
 						 scope->touched
 							 ? psprintf("$%d", list_length(rule->key) + 1)
@@ -315,13 +434,19 @@ append_headings(StringInfo sql, SyncRule *rule, SyncScope *scope)
 	appendStringInfoChar(&among, ')');
 
 	appendStringInfo(sql,
-					 " UNION ALL SELECT 'heading', %s::text, sum(sync_rows)::text,"
-					 " count(*) FILTER (WHERE %s)::text, NULL, NULL, 0 FROM ",
+					 " UNION ALL SELECT '%d', 'heading', %s::text,"
+					 " pg_catalog.sum(sync_rows)::text,"
+					 " pg_catalog.count(*) FILTER (WHERE %s)::text, NULL, NULL, 0 FROM ",
+					 position,
 					 name,
 					 sync_progress_whole_key(rule, ""));
 	if (scope->touched)
 		sync_progress_append_key_counts(sql, rule, among.data);
 	else
-		appendStringInfo(sql, "sync_evidence WHERE %s %s", name, among.data);
-	appendStringInfo(sql, " GROUP BY %s ORDER BY n", name);
+		appendStringInfo(sql,
+						 "sync_evidence%s WHERE %s %s",
+						 rule->mark,
+						 name,
+						 among.data);
+	appendStringInfo(sql, " GROUP BY %s", name);
 }

@@ -13,9 +13,17 @@
 #include "kit/kit_ident.h"
 #include "progress/progress.h"
 
+/* a function takes 100 arguments: a name and a value for each member */
+#define MEMBERS_MAX (FUNC_MAX_ARGS / 2)
+
 static void check_evidence(SyncSite *site, List *rules, SyncScope *scope);
 static char *compose_drift(SyncRule *rule, SyncScope *scope);
 static void append_object(StringInfo sql, SyncRule *rule, const char *side);
+static void append_member(StringInfo sql,
+						  int *members,
+						  const char *name,
+						  const char *value);
+static char *progress_value(const char *column);
 
 /*
  * Give each change that a full run would make to "sink": rule, relation,
@@ -75,9 +83,10 @@ compose_drift(SyncRule *rule, SyncScope *scope)
 	StringInfoData sql;
 
 	initStringInfo(&sql);
+	appendStringInfoString(&sql, "WITH ");
 	sync_progress_append_evidence(&sql, rule, scope);
 	appendStringInfo(&sql,
-					 "SELECT %s, %s, sync_action, sync_key, sync_before, sync_after FROM (SELECT ",
+					 " SELECT %s, %s, sync_action, sync_key, sync_before, sync_after FROM (SELECT ",
 					 quote_literal_cstr(rule->name),
 					 quote_literal_cstr(rule->progress->given));
 	sync_progress_append_names(&sql, rule->key, "e.");
@@ -86,7 +95,7 @@ compose_drift(SyncRule *rule, SyncScope *scope)
 	appendStringInfoString(&sql, " AS sync_key, NULL::jsonb AS sync_before, ");
 	append_object(&sql, rule, "added");
 	appendStringInfoString(&sql, " AS sync_after FROM sync_evidence e");
-	sync_progress_append_lookups(&sql, rule, "sync_evidence");
+	sync_progress_append_lookups(&sql, rule, "sync_evidence", NULL);
 	sync_progress_append_usable(&sql, rule);
 	sync_progress_append_absent(&sql, rule);
 	appendStringInfoString(&sql, " UNION ALL SELECT ");
@@ -116,57 +125,81 @@ static void
 append_object(StringInfo sql, SyncRule *rule, const char *side)
 {
 	bool before = strcmp(side, "before") == 0;
+	int members = 0;
 	ListCell *cell;
 
-	appendStringInfoString(sql, "jsonb_build_object(");
 	if (strcmp(side, "key") == 0)
 	{
 		for (int i = 0; i < list_length(rule->key); i++)
-			appendStringInfo(sql,
-							 "%s%s, e.%s",
-							 i > 0 ? ", " : "",
-							 quote_literal_cstr(list_nth(rule->progress_key, i)),
-							 sync_kit_quote(list_nth(rule->key, i)));
-		appendStringInfoString(sql, ")");
+			append_member(sql,
+						  &members,
+						  list_nth(rule->progress_key, i),
+						  psprintf("e.%s",
+								   sync_kit_quote(list_nth(rule->key, i))));
+		appendStringInfoChar(sql, ')');
 		return;
 	}
 
-	appendStringInfo(sql, "%s, ", quote_literal_cstr(rule->status));
-	if (before)
-		appendStringInfo(sql, "p.%s", sync_kit_quote(rule->status));
-	else
-		appendStringInfoString(sql, sync_progress_done_value(rule));
+	append_member(sql,
+				  &members,
+				  rule->status,
+				  before ? progress_value(rule->status)
+						 : sync_progress_done_value(rule));
 	if (rule->completed_at)
-	{
-		appendStringInfo(sql, ", %s, ", quote_literal_cstr(rule->completed_at));
-		if (before)
-			appendStringInfo(sql, "p.%s", sync_kit_quote(rule->completed_at));
-		else
-			appendStringInfoString(sql,
-								   sync_progress_typed(rule,
-													   rule->completed_at,
-													   "now()"));
-	}
+		append_member(sql,
+					  &members,
+					  rule->completed_at,
+					  before ? progress_value(rule->completed_at)
+							 : sync_progress_typed(rule,
+												   rule->completed_at,
+												   "pg_catalog.now()"));
 	foreach(cell, rule->counters)
 	{
-		SyncCounter *counter = lfirst(cell);
+		const char *column = ((SyncCounter *) lfirst(cell))->column;
 
-		appendStringInfo(sql, ", %s, ", quote_literal_cstr(counter->column));
-		if (before)
-			appendStringInfo(sql, "p.%s", sync_kit_quote(counter->column));
-		else
-			appendStringInfo(sql, "e.sync_c%d", foreach_current_index(cell));
+		append_member(sql,
+					  &members,
+					  column,
+					  before ? progress_value(column)
+							 : psprintf("e.sync_c%d",
+										foreach_current_index(cell)));
 	}
 	if (strcmp(side, "added") == 0)
 		foreach(cell, rule->inserts)
-		{
-			SyncInsertColumn *insert = lfirst(cell);
+			append_member(sql,
+						  &members,
+						  ((SyncInsertColumn *) lfirst(cell))->column,
+						  sync_progress_insert_value(rule,
+													 foreach_current_index(cell)));
+	appendStringInfoChar(sql, ')');
+}
 
-			appendStringInfo(sql,
-							 ", %s, %s",
-							 quote_literal_cstr(insert->column),
-							 sync_progress_insert_value(rule,
-														foreach_current_index(cell)));
-		}
-	appendStringInfoString(sql, ")");
+/*
+ * Add a member to an object, which is made of several where it has more than a
+ * function takes.
+ */
+static void
+append_member(StringInfo sql, int *members, const char *name, const char *value)
+{
+	const char *separator = ", ";
+
+	if (*members == 0)
+		separator = "pg_catalog.jsonb_build_object(";
+	else if (*members % MEMBERS_MAX == 0)
+		separator = ") OPERATOR(pg_catalog.||) pg_catalog.jsonb_build_object(";
+	appendStringInfo(sql,
+					 "%s%s, %s",
+					 separator,
+					 quote_literal_cstr(name),
+					 value);
+	(*members)++;
+}
+
+/*
+ * A column of the progress row.
+ */
+static char *
+progress_value(const char *column)
+{
+	return psprintf("p.%s", sync_kit_quote(column));
 }

@@ -18,32 +18,38 @@
 #define LIMIT_MIN 16
 
 static void append_one_step(StringInfo sql, SyncRule *rule, SyncScope *scope);
-static void append_two_steps(StringInfo sql,
-							 SyncRule *rule,
-							 SyncScope *scope,
-							 const char *counted);
-static const char *counted_column(SyncRule *rule);
+static void append_two_steps(StringInfo sql, SyncRule *rule, SyncScope *scope);
+static void append_from_finer(StringInfo sql, SyncRule *rule);
+static void append_steps(StringInfo sql,
+						 SyncRule *rule,
+						 const char *counted,
+						 const char *counter,
+						 const char *inserted);
+static void append_parts(StringInfo sql,
+						 SyncRule *rule,
+						 const char *counter,
+						 const char *inserted);
 static void append_key_values(StringInfo sql, SyncRule *rule);
-static char *key_value(SyncRule *rule, int i);
+static char *match_key(SyncRule *rule, int i, const char *text);
 static char *key_operand(SyncRule *rule, int i, const char *text);
 static SyncColumn *key_column(SyncRule *rule, int i);
 static void append_limit(StringInfo sql, SyncRule *rule, SyncScope *scope);
-static void append_inserted(StringInfo sql, SyncRule *rule, bool again);
+static void append_inserted(StringInfo sql, SyncRule *rule, const char *as);
 static void append_touched(StringInfo sql, SyncRule *rule);
 
 /*
- * WITH evidence AS (...): a row for each key, with the number of its rows
+ * evidence AS (...): a row for each key, with the number of its rows
  * (sync_rows), its counters (sync_c0, ...), the values for insert columns
  * (sync_i0, ...) and whether it is valid (sync_valid, where the rule asks).
  */
 void
 sync_progress_append_evidence(StringInfo sql, SyncRule *rule, SyncScope *scope)
 {
-	const char *counted = counted_column(rule);
-
-	appendStringInfoString(sql, "WITH sync_evidence AS MATERIALIZED (");
-	if (counted)
-		append_two_steps(sql, rule, scope, counted);
+	appendStringInfo(sql, "sync_evidence%s AS MATERIALIZED (", rule->mark);
+	if (rule->finer)
+		append_from_finer(sql, rule);
+	else if (sync_progress_counted(rule))
+		append_two_steps(sql, rule, scope);
 	else
 		append_one_step(sql, rule, scope);
 	append_limit(sql, rule, scope);
@@ -63,12 +69,12 @@ sync_progress_append_key_counts(StringInfo sql,
 
 	appendStringInfoString(sql, "(SELECT ");
 	append_key_values(sql, rule);
-	appendStringInfoString(sql, "count(*) AS sync_rows");
+	appendStringInfoString(sql, "pg_catalog.count(*) AS sync_rows");
 	sync_progress_append_from(sql, rule, &all);
 	appendStringInfo(sql,
 					 "%s%s %s GROUP BY ",
 					 rule->filter ? " AND " : " WHERE ",
-					 key_value(rule, rule->competition),
+					 sync_progress_key_value(rule, rule->competition),
 					 condition);
 	sync_progress_append_ordinals(sql, list_length(rule->key));
 	appendStringInfoString(sql, ") AS sync_evidence");
@@ -98,7 +104,7 @@ append_one_step(StringInfo sql, SyncRule *rule, SyncScope *scope)
 
 	appendStringInfoString(sql, "SELECT ");
 	append_key_values(sql, rule);
-	appendStringInfoString(sql, "count(*) AS sync_rows");
+	appendStringInfoString(sql, "pg_catalog.count(*) AS sync_rows");
 	foreach(cell, rule->counters)
 	{
 		SyncCounter *counter = lfirst(cell);
@@ -110,11 +116,13 @@ append_one_step(StringInfo sql, SyncRule *rule, SyncScope *scope)
 											 counter->expression),
 						 foreach_current_index(cell));
 	}
-	append_inserted(sql, rule, false);
+	append_inserted(sql, rule, "sync_i");
 	if (rule->validation)
 		appendStringInfo(sql,
 						 ", coalesce((%s\n), false) AS sync_valid",
 						 rule->validation);
+	if (rule->coarser)
+		append_parts(sql, rule->coarser, "sync_p", "sync_q");
 	sync_progress_append_from(sql, rule, scope);
 	appendStringInfoString(sql, " GROUP BY ");
 	sync_progress_append_ordinals(sql, list_length(rule->key));
@@ -125,61 +133,116 @@ append_one_step(StringInfo sql, SyncRule *rule, SyncScope *scope)
  * by the key alone.
  */
 static void
-append_two_steps(StringInfo sql,
-				 SyncRule *rule,
-				 SyncScope *scope,
-				 const char *counted)
+append_two_steps(StringInfo sql, SyncRule *rule, SyncScope *scope)
 {
-	StringInfoData inner;
-	int n = list_length(rule->key);
+	append_steps(sql, rule, "sync_counted", "sync_c", "sync_i");
+	appendStringInfoString(sql, " FROM (SELECT ");
+	append_key_values(sql, rule);
+	appendStringInfo(sql,
+					 "t.%s AS sync_counted, pg_catalog.count(*) AS sync_rows",
+					 sync_kit_quote(sync_progress_counted(rule)));
+	append_parts(sql, rule, "sync_c", "sync_i");
+	sync_progress_append_from(sql, rule, scope);
+	appendStringInfoString(sql, " GROUP BY ");
+	sync_progress_append_ordinals(sql, list_length(rule->key) + 1);
+	appendStringInfoString(sql, ") AS part GROUP BY ");
+	sync_progress_append_ordinals(sql, list_length(rule->key));
+}
+
+/*
+ * Group what another rule has grouped by more columns.
+ */
+static void
+append_from_finer(StringInfo sql, SyncRule *rule)
+{
+	const char *counted = sync_progress_counted(rule);
+
+	append_steps(sql,
+				 rule,
+				 counted ? sync_kit_quote(counted) : NULL,
+				 "sync_p",
+				 "sync_q");
+	appendStringInfo(sql, " FROM sync_evidence%s GROUP BY ", rule->finer->mark);
+	sync_progress_append_ordinals(sql, list_length(rule->key));
+}
+
+/*
+ * SELECT the second step: key, number of rows, counters and values for insert
+ * columns, from the partial results in the columns "counted", "counter"N and
+ * "inserted"N.
+ */
+static void
+append_steps(StringInfo sql,
+			 SyncRule *rule,
+			 const char *counted,
+			 const char *counter,
+			 const char *inserted)
+{
 	ListCell *cell;
 
-	initStringInfo(&inner);
-	appendStringInfoString(&inner, "SELECT ");
-	append_key_values(&inner, rule);
-	appendStringInfo(&inner,
-					 "t.%s AS sync_counted, count(*) AS sync_rows",
-					 sync_kit_quote(counted));
-
 	appendStringInfoString(sql, "SELECT ");
-	foreach(cell, rule->key)
-		appendStringInfo(sql, "%s, ", sync_kit_quote(lfirst(cell)));
-	appendStringInfoString(sql, "sum(sync_rows)::bigint AS sync_rows");
+	sync_progress_append_names(sql, rule->key, "");
+	appendStringInfoString(sql,
+						   ", pg_catalog.sum(sync_rows)::bigint AS sync_rows");
+	foreach(cell, rule->counters)
+	{
+		SyncCounter *of = lfirst(cell);
+		int i = foreach_current_index(cell);
+		char *value;
+
+		if (of->counted)
+			value = psprintf("pg_catalog.count(%s)", counted);
+		else
+			value = psprintf("%s(%s%d)", of->outer, counter, i);
+		appendStringInfo(sql,
+						 ", %s AS sync_c%d",
+						 sync_progress_typed(rule, of->column, value),
+						 i);
+	}
+	foreach(cell, rule->inserts)
+	{
+		SyncInsertColumn *insert = lfirst(cell);
+		int i = foreach_current_index(cell);
+
+		if (insert->source && insert->lookup == NULL)
+			appendStringInfo(sql,
+							 ", pg_catalog.min(%s%d) AS sync_i%d",
+							 inserted,
+							 i,
+							 i);
+	}
+}
+
+/*
+ * The partial results that append_steps takes.
+ */
+static void
+append_parts(StringInfo sql,
+			 SyncRule *rule,
+			 const char *counter,
+			 const char *inserted)
+{
+	ListCell *cell;
 
 	foreach(cell, rule->counters)
 	{
-		SyncCounter *counter = lfirst(cell);
-		int i = foreach_current_index(cell);
-		char *outer = "count(sync_counted)";
+		SyncCounter *of = lfirst(cell);
 
-		if (counter->counted == NULL)
-		{
-			appendStringInfo(&inner,
-							 ", %s\n AS sync_c%d",
-							 counter->expression,
-							 i);
-			outer = psprintf("%s(sync_c%d)", counter->outer, i);
-		}
-		appendStringInfo(sql,
-						 ", %s AS sync_c%d",
-						 sync_progress_typed(rule, counter->column, outer),
-						 i);
+		if (of->counted == NULL)
+			appendStringInfo(sql,
+							 ", %s\n AS %s%d",
+							 of->expression,
+							 counter,
+							 foreach_current_index(cell));
 	}
-	append_inserted(&inner, rule, false);
-	append_inserted(sql, rule, true);
-	sync_progress_append_from(&inner, rule, scope);
-	appendStringInfoString(&inner, " GROUP BY ");
-	sync_progress_append_ordinals(&inner, n + 1);
-
-	appendStringInfo(sql, " FROM (%s) AS part GROUP BY ", inner.data);
-	sync_progress_append_ordinals(sql, n);
+	append_inserted(sql, rule, inserted);
 }
 
 /*
  * The column whose distinct values the rule counts in two steps, or NULL.
  */
-static const char *
-counted_column(SyncRule *rule)
+const char *
+sync_progress_counted(SyncRule *rule)
 {
 	ListCell *cell;
 
@@ -194,7 +257,7 @@ counted_column(SyncRule *rule)
 }
 
 /*
- * The key columns of the evidence, as key_value has them.
+ * The key columns of the evidence, as sync_progress_key_value has them.
  */
 static void
 append_key_values(StringInfo sql, SyncRule *rule)
@@ -202,7 +265,7 @@ append_key_values(StringInfo sql, SyncRule *rule)
 	for (int i = 0; i < list_length(rule->key); i++)
 		appendStringInfo(sql,
 						 "%s AS %s, ",
-						 key_value(rule, i),
+						 sync_progress_key_value(rule, i),
 						 sync_kit_quote(list_nth(rule->key, i)));
 }
 
@@ -210,8 +273,8 @@ append_key_values(StringInfo sql, SyncRule *rule)
  * A key column of the evidence, in the type and collation of the progress
  * relation's.
  */
-static char *
-key_value(SyncRule *rule, int i)
+char *
+sync_progress_key_value(SyncRule *rule, int i)
 {
 	SyncColumn *from = key_column(rule, i);
 	SyncColumn *to =
@@ -227,8 +290,20 @@ key_value(SyncRule *rule, int i)
 }
 
 /*
+ * A key column of the evidence is the value that "text" has.
+ */
+static char *
+match_key(SyncRule *rule, int i, const char *text)
+{
+	return sync_progress_equal(rule->progress,
+							   list_nth(rule->progress_key, i),
+							   sync_progress_key_value(rule, i),
+							   key_operand(rule, i, text));
+}
+
+/*
  * A value of a key column, given as "text", as something to compare
- * key_value() with: it goes through the evidence's type, as the rows do.
+ * that with: it goes through the evidence's type, as the rows do.
  */
 static char *
 key_operand(SyncRule *rule, int i, const char *text)
@@ -252,18 +327,18 @@ key_column(SyncRule *rule, int i)
 }
 
 /*
- * The insert columns that come from the evidence: the least value of each that
- * is not empty, by its text where the type has no min().  "again": of the partial results.
+ * The insert columns that come from the evidence, "as"N: the least value of
+ * each that is not empty, by its text where the type is not built in or has no
+ * min().
  */
 static void
-append_inserted(StringInfo sql, SyncRule *rule, bool again)
+append_inserted(StringInfo sql, SyncRule *rule, const char *as)
 {
 	ListCell *cell;
 
 	foreach(cell, rule->inserts)
 	{
 		SyncInsertColumn *insert = lfirst(cell);
-		int i = foreach_current_index(cell);
 		SyncColumn *column;
 		char *value;
 
@@ -271,13 +346,19 @@ append_inserted(StringInfo sql, SyncRule *rule, bool again)
 			continue;
 		column = sync_progress_column(rule->evidence, insert->source);
 		value = psprintf("t.%s", sync_kit_quote(insert->source));
-		if (again)
-			value = psprintf("sync_i%d", i);
-		else if (column->category == 'S')
-			value = psprintf("nullif(%s, '')", value);
-		else if (!strchr("NDTE", column->category))
+		if (!strchr("NDTE", column->category) ||
+			strcmp(column->equals, SYNC_EQUALS_BUILT_IN) != 0)
 			value = psprintf("CAST(%s AS text)", value);
-		appendStringInfo(sql, ", min(%s) AS sync_i%d", value, i);
+		if (column->category == 'S')
+			value =
+				psprintf("CASE WHEN %s OPERATOR(pg_catalog.<>) '' THEN %s END",
+						 value,
+						 value);
+		appendStringInfo(sql,
+						 ", pg_catalog.min(%s) AS %s%d",
+						 value,
+						 as,
+						 foreach_current_index(cell));
 	}
 }
 
@@ -299,12 +380,11 @@ sync_progress_append_from(StringInfo sql, SyncRule *rule, SyncScope *scope)
 	if (scope->competition)
 	{
 		appendStringInfo(sql,
-						 "%s%s = %s",
+						 "%s%s",
 						 separator,
-						 key_value(rule, rule->competition),
-						 key_operand(rule,
-									 rule->competition,
-									 quote_literal_cstr(scope->competition)));
+						 match_key(rule,
+								   rule->competition,
+								   quote_literal_cstr(scope->competition)));
 		separator = " AND ";
 	}
 	if (scope->touched)
@@ -320,28 +400,25 @@ sync_progress_append_from(StringInfo sql, SyncRule *rule, SyncScope *scope)
 }
 
 /*
- * (key) IN (the touched keys), which are the statement's parameters: an array
- * of text for each key column.
+ * The key is one of those that were touched, which are the statement's
+ * parameters: an array of text for each key column.
  */
 static void
 append_touched(StringInfo sql, SyncRule *rule)
 {
 	int n = list_length(rule->key);
 
-	appendStringInfoChar(sql, '(');
-	for (int i = 0; i < n; i++)
-		appendStringInfo(sql, "%s%s", i > 0 ? ", " : "", key_value(rule, i));
-	appendStringInfoString(sql, ") IN (SELECT ");
-	for (int i = 0; i < n; i++)
-		appendStringInfo(sql,
-						 "%s%s",
-						 i > 0 ? ", " : "",
-						 key_operand(rule, i, psprintf("k%d", i)));
-	appendStringInfoString(sql, " FROM unnest(");
+	appendStringInfoString(sql, "EXISTS (SELECT FROM ROWS FROM (");
 	for (int i = 1; i <= n; i++)
-		appendStringInfo(sql, "%s$%d", i > 1 ? ", " : "", i);
+		appendStringInfo(sql, "%spg_catalog.unnest($%d)", i > 1 ? ", " : "", i);
 	appendStringInfoString(sql, ") AS touched (");
 	for (int i = 0; i < n; i++)
 		appendStringInfo(sql, "%sk%d", i > 0 ? ", " : "", i);
-	appendStringInfoString(sql, "))");
+	appendStringInfoString(sql, ") WHERE ");
+	for (int i = 0; i < n; i++)
+		appendStringInfo(sql,
+						 "%s%s",
+						 i > 0 ? " AND " : "",
+						 match_key(rule, i, psprintf("touched.k%d", i)));
+	appendStringInfoChar(sql, ')');
 }

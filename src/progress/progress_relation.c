@@ -3,8 +3,9 @@
  * progress_relation.c
  *	  The relations that rules name, as they are on the site.
  *
- * All relations of all rules are looked up in one query, and everything that
- * is missing is reported in one error, so that a user mends it in one go.
+ * Those of this database are read from its caches (progress_catalog.c), those
+ * of another server by one query.  Everything that is missing is reported in
+ * one error, so that a user mends it in one go.
  *
  *-------------------------------------------------------------------------
  */
@@ -24,13 +25,16 @@ enum InspectCell
 	INSPECT_KIND,
 	INSPECT_RIGHTS,
 	INSPECT_MAY_LOCK,
-	INSPECT_ROW_SECURITY,
-	INSPECT_MAY_DIFFER,
+	INSPECT_WRITABLE,
+	INSPECT_HAS_RULES,
 	INSPECT_HAS_ADDRESSES,
+	INSPECT_STANDS_ALONE,
 	INSPECT_COLUMN,
 	INSPECT_TYPE,
 	INSPECT_CATEGORY,
 	INSPECT_COLLATION,
+	INSPECT_EQUALS,
+	INSPECT_GENERATED,
 	INSPECT_COLUMN_RIGHTS,
 };
 
@@ -43,9 +47,10 @@ typedef struct Findings
 } Findings;
 
 static List *list_relations(List *rules);
-static void look_up(SyncSite *site, List *relations);
+static void look_up_remote(SyncSite *site, List *relations);
 static void fill_relation(SyncRelation *relation, char **cells);
 static void check_rule(SyncRule *rule, Findings *findings);
+static void check_writable(SyncRelation *relation, Findings *findings);
 static void check_insert(SyncRule *rule,
 						 SyncInsertColumn *insert,
 						 Findings *findings);
@@ -68,12 +73,17 @@ void
 sync_progress_inspect(SyncSite *site, List *rules)
 {
 	Findings findings = {.writes = site->writes};
+	List *relations = list_relations(rules);
 	ListCell *cell;
 
 	if (rules == NIL)
 		return;
 
-	look_up(site, list_relations(rules));
+	if (site->remote)
+		look_up_remote(site, relations);
+	else
+		foreach(cell, relations)
+			sync_progress_look_up(lfirst(cell));
 
 	initStringInfo(&findings.detail);
 	foreach(cell, rules)
@@ -129,10 +139,11 @@ list_relations(List *rules)
 }
 
 /*
- * Ask the site for all of them.
+ * Ask the other server for all of them.  What holds for a column there is said
+ * as sync_progress_look_up would say it.
  */
 static void
-look_up(SyncSite *site, List *relations)
+look_up_remote(SyncSite *site, List *relations)
 {
 	List *names = NIL;
 	SyncRows *found;
@@ -140,43 +151,58 @@ look_up(SyncSite *site, List *relations)
 
 	foreach(cell, relations)
 		names = lappend(names, ((SyncRelation *) lfirst(cell))->given);
-	found = sync_progress_site_rows_of(
+	found = sync_progress_site_rows(
 		site,
-		"SELECT w.given,"
-		" CASE WHEN c.oid IS NOT NULL THEN pg_catalog.quote_ident(n.nspname)"
-		" || '.' || pg_catalog.quote_ident(c.relname) END,"
-		" c.relname, c.relkind,"
-		" (CASE WHEN pg_catalog.has_any_column_privilege(c.oid, 'SELECT') THEN 'r' ELSE '' END"
-		" || CASE WHEN pg_catalog.has_any_column_privilege(c.oid, 'INSERT') THEN 'a' ELSE '' END"
-		" || CASE WHEN pg_catalog.has_any_column_privilege(c.oid, 'UPDATE') THEN 'w' ELSE '' END),"
-		" pg_catalog.has_table_privilege(c.oid, 'UPDATE'),"
-		" pg_catalog.row_security_active(c.oid),"
-		/* BEFORE (2) and INSTEAD OF (64) */
-		" EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE (g.tgrelid = c.oid"
-		" OR c.relkind = 'p' AND g.tgrelid IN (SELECT relid FROM pg_catalog.pg_partition_tree(c.oid)))"
-		" AND NOT g.tgisinternal AND g.tgtype::integer & 66 <> 0),"
-		" c.relkind IN ('r', 'p') AND pg_catalog.has_table_privilege(c.oid, 'SELECT'),"
-		" a.attname,"
-		/* an explicit cast would cut a string off: leave that to assignment */
-		" CASE WHEN t.typcategory NOT IN ('S', 'V', 'A') THEN"
-		" pg_catalog.format_type(a.atttypid, a.atttypmod) ELSE"
-		" pg_catalog.format_type(CASE t.typtype WHEN 'd' THEN t.typbasetype"
-		" ELSE a.atttypid END, -1) END, t.typcategory,"
-		" (SELECT pg_catalog.quote_ident(m.nspname) || '.' || pg_catalog.quote_ident(l.collname)"
-		" FROM pg_catalog.pg_collation l JOIN pg_catalog.pg_namespace m ON m.oid = l.collnamespace"
-		" WHERE l.oid = a.attcollation),"
-		" (CASE WHEN pg_catalog.has_column_privilege(c.oid, a.attnum, 'SELECT') THEN 'r' ELSE '' END"
-		" || CASE WHEN pg_catalog.has_column_privilege(c.oid, a.attnum, 'INSERT') THEN 'a' ELSE '' END"
-		" || CASE WHEN pg_catalog.has_column_privilege(c.oid, a.attnum, 'UPDATE') THEN 'w' ELSE '' END)"
-		" FROM (SELECT DISTINCT pg_catalog.unnest(%s) AS given) AS w"
-		" LEFT JOIN pg_catalog.pg_class c"
-		" ON c.oid = pg_catalog.to_regclass(w.given)"
-		" LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-		" LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid"
-		" AND a.attnum > 0 AND NOT a.attisdropped"
-		" LEFT JOIN pg_catalog.pg_type t ON t.oid = a.atttypid"
-		" ORDER BY w.given, a.attnum",
-		names);
+		psprintf(
+			"SELECT w.given,"
+			" CASE WHEN c.oid IS NOT NULL THEN pg_catalog.quote_ident(n.nspname)"
+			" OPERATOR(pg_catalog.||) '.' OPERATOR(pg_catalog.||) pg_catalog.quote_ident(c.relname) END,"
+			" c.relname, c.relkind,"
+			" pg_catalog.concat(CASE WHEN pg_catalog.has_any_column_privilege(c.oid, 'SELECT') THEN 'r' END,"
+			" CASE WHEN pg_catalog.has_any_column_privilege(c.oid, 'INSERT') THEN 'a' END,"
+			" CASE WHEN pg_catalog.has_any_column_privilege(c.oid, 'UPDATE') THEN 'w' END),"
+			" pg_catalog.has_table_privilege(c.oid, 'UPDATE'),"
+			/* UPDATE (4) and INSERT (8) */
+			" pg_catalog.pg_relation_is_updatable(c.oid, true) & 12 = 12,"
+			" c.relhasrules AND EXISTS (SELECT FROM pg_catalog.pg_rewrite r"
+			" WHERE r.ev_class = c.oid AND r.ev_type IN ('2', '3')),"
+			" c.relkind IN ('r', 'p') AND pg_catalog.has_table_privilege(c.oid, 'SELECT'),"
+			" c.relkind = 'r' AND NOT c.relhassubclass AND NOT c.relispartition"
+			" AND NOT pg_catalog.row_security_active(c.oid) AND NOT EXISTS ("
+			"SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = c.oid AND NOT g.tgisinternal),"
+			" a.attname,"
+			" CASE WHEN t.typcategory IN ('S', 'V', 'A') THEN pg_catalog.format_type(b.oid, -1)"
+			" ELSE pg_catalog.format_type(a.atttypid, a.atttypmod) END, t.typcategory,"
+			" (SELECT pg_catalog.concat(pg_catalog.quote_ident(m.nspname), '.', pg_catalog.quote_ident(l.collname))"
+			" FROM pg_catalog.pg_collation l JOIN pg_catalog.pg_namespace m ON m.oid = l.collnamespace"
+			" WHERE l.oid = a.attcollation),"
+			/* the equality of the type's own default operator class, a btree's (3) or a hash's (1) */
+			" (SELECT pg_catalog.concat('OPERATOR(', pg_catalog.quote_ident(m.nspname), '.', o.oprname, ')')"
+			" FROM pg_catalog.pg_opclass k JOIN pg_catalog.pg_am y ON y.oid = k.opcmethod"
+			" JOIN pg_catalog.pg_amop x ON x.amopfamily = k.opcfamily"
+			" AND x.amoplefttype = k.opcintype AND x.amoprighttype = k.opcintype"
+			" AND x.amopstrategy = CASE y.amname WHEN 'btree' THEN 3 ELSE 1 END"
+			" JOIN pg_catalog.pg_operator o ON o.oid = x.amopopr"
+			" JOIN pg_catalog.pg_namespace m ON m.oid = o.oprnamespace"
+			" WHERE k.opcintype = b.oid AND k.opcdefault AND y.amname IN ('btree', 'hash')"
+			" ORDER BY y.amname LIMIT 1),"
+			" a.attgenerated <> '' OR a.attidentity = 'a',"
+			" pg_catalog.concat(CASE WHEN pg_catalog.has_column_privilege(c.oid, a.attnum, 'SELECT') THEN 'r' END,"
+			" CASE WHEN pg_catalog.has_column_privilege(c.oid, a.attnum, 'INSERT') THEN 'a' END,"
+			" CASE WHEN pg_catalog.has_column_privilege(c.oid, a.attnum, 'UPDATE') THEN 'w' END)"
+			" FROM (SELECT DISTINCT pg_catalog.unnest(%s) AS given) AS w"
+			" LEFT JOIN pg_catalog.pg_class c"
+			" ON c.oid = pg_catalog.to_regclass(w.given)"
+			" LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+			" LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid"
+			" AND a.attnum > 0 AND NOT a.attisdropped"
+			" LEFT JOIN pg_catalog.pg_type t ON t.oid = a.atttypid"
+			/* what a domain is made of in the end */
+			" LEFT JOIN LATERAL (WITH RECURSIVE u AS (SELECT t.oid, t.typbasetype UNION ALL"
+			" SELECT v.oid, v.typbasetype FROM u JOIN pg_catalog.pg_type v ON v.oid = u.typbasetype)"
+			" SELECT u.oid FROM u WHERE u.typbasetype = 0) AS b ON true"
+			" ORDER BY w.given, a.attnum",
+			sync_progress_text_array(names)));
 
 	foreach(cell, relations)
 	{
@@ -203,9 +229,10 @@ fill_relation(SyncRelation *relation, char **cells)
 	relation->kind = cells[INSPECT_KIND][0];
 	relation->rights = read_rights(cells[INSPECT_RIGHTS]);
 	relation->may_lock = strcmp(cells[INSPECT_MAY_LOCK], "t") == 0;
-	relation->row_security = strcmp(cells[INSPECT_ROW_SECURITY], "t") == 0;
-	relation->may_differ = strcmp(cells[INSPECT_MAY_DIFFER], "t") == 0;
+	relation->writable = strcmp(cells[INSPECT_WRITABLE], "t") == 0;
+	relation->has_rules = strcmp(cells[INSPECT_HAS_RULES], "t") == 0;
 	relation->has_addresses = strcmp(cells[INSPECT_HAS_ADDRESSES], "t") == 0;
+	relation->stands_alone = strcmp(cells[INSPECT_STANDS_ALONE], "t") == 0;
 	if (cells[INSPECT_COLUMN] == NULL)
 		return;
 
@@ -214,6 +241,9 @@ fill_relation(SyncRelation *relation, char **cells)
 	column->type = cells[INSPECT_TYPE];
 	column->category = cells[INSPECT_CATEGORY][0];
 	column->collation = cells[INSPECT_COLLATION];
+	column->equals =
+		cells[INSPECT_EQUALS] ? cells[INSPECT_EQUALS] : SYNC_EQUALS_BUILT_IN;
+	column->generated = strcmp(cells[INSPECT_GENERATED], "t") == 0;
 	column->rights = read_rights(cells[INSPECT_COLUMN_RIGHTS]);
 	relation->columns = lappend(relation->columns, column);
 }
@@ -253,11 +283,7 @@ check_rule(SyncRule *rule, Findings *findings)
 	}
 
 	check_relation(rule->progress, findings);
-	if (rule->progress->kind == RELKIND_MATVIEW)
-		note(findings,
-			 ERRCODE_WRONG_OBJECT_TYPE,
-			 psprintf("Materialized view \"%s\" cannot be written.",
-					  rule->progress->given));
+	check_writable(rule->progress, findings);
 	foreach(cell, rule->progress_key)
 		check_column(rule->progress,
 					 lfirst(cell),
@@ -273,12 +299,32 @@ check_rule(SyncRule *rule, Findings *findings)
 					 findings);
 	foreach(cell, rule->inserts)
 		check_insert(rule, lfirst(cell), findings);
-	if (findings->writes && rule->progress->qualified &&
+	if (findings->writes && has_rows(rule->progress) &&
 		!rule->progress->may_lock)
 		note(findings,
 			 ERRCODE_INSUFFICIENT_PRIVILEGE,
 			 psprintf("The current role may not UPDATE relation \"%s\".",
 					  rule->progress->given));
+}
+
+/*
+ * Note where a progress relation can be written by nobody, or not by a
+ * statement that reports what it did.
+ */
+static void
+check_writable(SyncRelation *relation, Findings *findings)
+{
+	if (!has_rows(relation))
+		return;
+	if (!relation->writable)
+		note(findings,
+			 ERRCODE_WRONG_OBJECT_TYPE,
+			 psprintf("\"%s\" takes no INSERT and UPDATE.", relation->given));
+	if (relation->has_rules)
+		note(findings,
+			 ERRCODE_FEATURE_NOT_SUPPORTED,
+			 psprintf("\"%s\" has rules (CREATE RULE) on INSERT or UPDATE; only triggers can be used here.",
+					  relation->given));
 }
 
 /*
@@ -375,6 +421,12 @@ check_column(SyncRelation *relation,
 		return;
 	}
 
+	if (column->generated && (needs & (SYNC_MAY_INSERT | SYNC_MAY_UPDATE)))
+		note(findings,
+			 ERRCODE_GENERATED_ALWAYS,
+			 psprintf("Column \"%s\" of relation \"%s\" is generated and takes no value.",
+					  name,
+					  relation->given));
 	if (!findings->writes)
 		needs &= SYNC_MAY_SELECT;
 	for (int i = 0; i < lengthof(rights); i++)

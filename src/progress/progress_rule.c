@@ -199,6 +199,7 @@ build_rule(char **head)
 	SyncRule *rule = palloc0(sizeof(SyncRule));
 	SyncRows *parts = load_parts(head[HEAD_NAME]);
 
+	rule->mark = "";
 	rule->name = head[HEAD_NAME];
 	rule->label = head[HEAD_LABEL];
 	rule->filter = head[HEAD_FILTER];

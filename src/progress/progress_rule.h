@@ -1,16 +1,14 @@
 /*-------------------------------------------------------------------------
  *
  * progress_rule.h
- *	  A reconciliation rule: what it says, the relations that it names as they
- *	  are on the site where it is applied, and its SQL.
+ *	  A reconciliation rule: what it says, and the relations that it names as
+ *	  they are on the site where it is applied.
  *
  *-------------------------------------------------------------------------
  */
 #ifndef PROGRESS_RULE_H
 #define PROGRESS_RULE_H
 
-#include "lib/stringinfo.h"
-#include "nodes/params.h"
 #include "nodes/pg_list.h"
 
 /* Rights on a column */
@@ -18,13 +16,18 @@
 #define SYNC_MAY_INSERT 2
 #define SYNC_MAY_UPDATE 4
 
+/* The equality of types that have none of their own */
+#define SYNC_EQUALS_BUILT_IN "OPERATOR(pg_catalog.=)"
+
 /* A column of a relation, as it was found on the site */
 typedef struct SyncColumn
 {
 	char *name;
 	char *type;		 /* as SQL writes it, without modifier */
 	char *collation; /* quoted, or NULL */
+	char *equals;	 /* the operator by which values are the same */
 	char category;	 /* typcategory */
+	bool generated;	 /* takes no value from outside */
 	int rights;		 /* SYNC_MAY_..., of the current role */
 } SyncColumn;
 
@@ -38,9 +41,11 @@ typedef struct SyncRelation
 	int rights;			/* on any column */
 	bool may_lock;		/* UPDATE on the whole relation */
 	bool row_security;	/* policies hide or refuse rows */
-	bool may_differ;	/* triggers may store something else, or nothing */
+	bool writable;		/* takes INSERT and UPDATE */
+	bool has_rules;		/* on INSERT or UPDATE */
 	bool has_addresses; /* ctid and tableoid can be read */
-	List *columns;		/* SyncColumn */
+	bool stands_alone; /* a plain table: what is done to it is done, and no more */
+	List *columns;	   /* SyncColumn */
 } SyncRelation;
 
 /* A column that must equal an aggregate over the evidence */
@@ -80,18 +85,12 @@ typedef struct SyncRule
 	List *inserts;		/* SyncInsertColumn */
 	SyncRelation *evidence;
 	SyncRelation *progress;
-} SyncRule;
 
-/* Which rows of the evidence a statement reads */
-typedef struct SyncScope
-{
-	const char *competition; /* NULL: all */
-	ParamListInfo touched;	 /* an array for each key column, or NULL */
-	int ntouched;			 /* how many keys */
-	bool null_keys;			 /* among the touched: look for all of them */
-	List *headed;			 /* competitions to be headed in any case */
-	int max_details;
-} SyncScope;
+	/* where two rules are applied in one statement */
+	const char *mark;		  /* ends the names of its parts: "" or "2" */
+	struct SyncRule *finer;	  /* the rule whose evidence it takes, or NULL */
+	struct SyncRule *coarser; /* the rule that takes its evidence, or NULL */
+} SyncRule;
 
 /* in progress_rule.c */
 extern List *sync_progress_load_rules(const char *only,
@@ -105,43 +104,7 @@ extern bool sync_progress_same_family(SyncRule *a, SyncRule *b);
 extern SyncColumn *sync_progress_column(SyncRelation *relation,
 										const char *name);
 
-/* in progress_clause.c */
-extern void sync_progress_append_names(StringInfo sql,
-									   List *names,
-									   const char *prefix);
-extern void sync_progress_append_ordinals(StringInfo sql, int n);
-extern const char *sync_progress_key_type(SyncRule *rule, int i);
-extern char *sync_progress_whole_key(SyncRule *rule, const char *prefix);
-extern void sync_progress_append_usable(StringInfo sql, SyncRule *rule);
-extern void sync_progress_append_absent(StringInfo sql, SyncRule *rule);
-extern void sync_progress_append_match(StringInfo sql, SyncRule *rule);
-extern void sync_progress_append_differs(StringInfo sql, SyncRule *rule);
-extern void sync_progress_append_lookups(StringInfo sql,
-										 SyncRule *rule,
-										 const char *wanted);
-extern char *sync_progress_insert_value(SyncRule *rule, int i);
-extern char *sync_progress_typed(SyncRule *rule,
-								 const char *column,
-								 const char *expression);
-extern char *sync_progress_done_value(SyncRule *rule);
-
-/* in progress_site.c */
-extern char *sync_progress_text_array(List *texts);
-
-/* in progress_evidence.c */
-extern void sync_progress_append_evidence(StringInfo sql,
-										  SyncRule *rule,
-										  SyncScope *scope);
-extern void sync_progress_append_from(StringInfo sql,
-									  SyncRule *rule,
-									  SyncScope *scope);
-extern void sync_progress_append_key_counts(StringInfo sql,
-											SyncRule *rule,
-											const char *condition);
-
-/* in progress_compose.c */
-extern char *sync_progress_compose_run(SyncRule *rule,
-									   SyncScope *scope,
-									   bool writes);
+/* in progress_catalog.c */
+extern void sync_progress_look_up(SyncRelation *relation);
 
 #endif /* PROGRESS_RULE_H */

@@ -30,6 +30,7 @@
 /* The columns of the composed statement's result */
 enum RunCell
 {
+	RUN_RULE,
 	RUN_KIND,
 	RUN_1,
 	RUN_2,
@@ -47,16 +48,25 @@ typedef struct ReportedRun
 	void *sink_arg;
 } ReportedRun;
 
+/* The outcomes of the rules that one statement applies */
+typedef struct Applied
+{
+	SyncOutcome *outcomes[2]; /* the second may be NULL */
+} Applied;
+
 static void perform_writing(void *reported);
 static void check_may_write(void);
 static SyncRun *start_run(SyncProgressRequest *request);
 static void perform(ReportedRun *reported);
 static void lock_progress(SyncSite *site, List *rules);
 static int compare_names(const ListCell *a, const ListCell *b);
-static SyncOutcome *apply_rule(SyncSite *site,
-							   SyncRule *rule,
-							   SyncProgressRequest *request,
-							   List *headed);
+static SyncOutcome *prepare_rule(SyncSite *site,
+								 SyncRule *rule,
+								 SyncProgressRequest *request);
+static int apply_rules(SyncSite *site,
+					   List *outcomes,
+					   int first,
+					   SyncProgressRequest *request);
 static void take_row(void *arg, int ncells, char **cells);
 static List *list_headed(SyncProgressRequest *request,
 						 SyncRule *rule,
@@ -64,7 +74,7 @@ static List *list_headed(SyncProgressRequest *request,
 static void check_evidence(SyncProgressRequest *request, List *outcomes);
 static void sum_up(SyncRun *run, List *outcomes);
 static void record_failure(void *run, const ErrorData *error);
-static void name_rule(void *rule);
+static void name_rules(void *applied);
 
 /*
  * Reconcile, or find out what reconciling would do, and give the report line
@@ -139,6 +149,7 @@ perform(ReportedRun *reported)
 	SyncProgressRequest *request = reported->request;
 	bool writes = !request->dry_run;
 	List *outcomes = NIL;
+	int applied = 0;
 	List *rules;
 	SyncSite site;
 	ListCell *cell;
@@ -161,11 +172,9 @@ perform(ReportedRun *reported)
 
 	foreach(cell, rules)
 		outcomes =
-			lappend(outcomes,
-					apply_rule(&site,
-							   lfirst(cell),
-							   request,
-							   list_headed(request, lfirst(cell), outcomes)));
+			lappend(outcomes, prepare_rule(&site, lfirst(cell), request));
+	while (applied < list_length(outcomes))
+		applied += apply_rules(&site, outcomes, applied, request);
 	check_evidence(request, outcomes);
 	sync_progress_report(request,
 						 &site,
@@ -229,55 +238,84 @@ compare_names(const ListCell *a, const ListCell *b)
 }
 
 /*
- * Apply one rule on the site.  "headed" are the competitions that the report
- * will head anyway, so that this rule tells what it knows of them.
+ * Find out what a rule has to read, and take its notes: before anything is
+ * read, so that what changes from now on is noted for the next run.
  */
 static SyncOutcome *
-apply_rule(SyncSite *site,
-		   SyncRule *rule,
-		   SyncProgressRequest *request,
-		   List *headed)
+prepare_rule(SyncSite *site, SyncRule *rule, SyncProgressRequest *request)
 {
 	SyncOutcome *outcome = palloc0(sizeof(SyncOutcome));
-	SyncScope scope = {
-		.competition = request->competition,
-		.headed = headed,
-		.max_details = request->max_details,
-	};
-	ErrorContextCallback frame = {
-		.previous = error_context_stack,
-		.callback = name_rule,
-		.arg = rule,
-	};
 
 	outcome->rule = rule;
 	outcome->missing = palloc0(list_length(rule->key) * sizeof(int64));
-
-	error_context_stack = &frame;
+	outcome->scope.competition = request->competition;
+	outcome->scope.max_details = request->max_details;
 	/* notes are of this database, and hold keys, not competitions */
 	if (site->remote == NULL && request->competition == NULL)
 		outcome->tracked =
-			sync_progress_touched(rule, site->writes, request->full, &scope);
-	if (scope.touched)
-		sync_progress_set_texts(&scope.touched->params[list_length(rule->key)],
-								headed);
-	sync_progress_site_run(site,
-						   sync_progress_compose_run(rule, &scope, site->writes),
-						   scope.touched,
-						   scope.touched && scope.ntouched <= TOUCHED_FEW,
-						   take_row,
-						   outcome);
-	error_context_stack = frame.previous;
+			sync_progress_touched(rule,
+								  site->writes,
+								  request->full,
+								  &outcome->scope);
 	return outcome;
 }
 
 /*
- * Take one row of the statement's result into the outcome; a SyncRowSink.
+ * Apply the rule of the outcome at "first" on the site, and the one after it
+ * where they share their evidence.  Returns how many were applied.
+ */
+static int
+apply_rules(SyncSite *site,
+			List *outcomes,
+			int first,
+			SyncProgressRequest *request)
+{
+	Applied applied = {.outcomes = {list_nth(outcomes, first)}};
+	SyncRule *rule = applied.outcomes[0]->rule;
+	SyncScope *scope = &applied.outcomes[0]->scope;
+	List *rules = list_make1(rule);
+	ErrorContextCallback frame = {
+		.previous = error_context_stack,
+		.callback = name_rules,
+		.arg = &applied,
+	};
+
+	if (first + 1 < list_length(outcomes))
+	{
+		SyncOutcome *next = list_nth(outcomes, first + 1);
+
+		if (scope->touched == NULL && next->scope.touched == NULL &&
+			sync_progress_share(rule, next->rule))
+		{
+			applied.outcomes[1] = next;
+			rules = lappend(rules, next->rule);
+		}
+	}
+	/* the competitions that the report heads anyway: tell what is known of them */
+	scope->headed = list_headed(request, rule, outcomes);
+
+	error_context_stack = &frame;
+	if (scope->touched)
+		sync_progress_set_texts(&scope->touched->params[list_length(rule->key)],
+								scope->headed);
+	sync_progress_site_run(site,
+						   sync_progress_compose_run(rules, scope, site->writes),
+						   scope->touched,
+						   scope->touched && scope->ntouched <= TOUCHED_FEW,
+						   take_row,
+						   &applied);
+	error_context_stack = frame.previous;
+	return list_length(rules);
+}
+
+/*
+ * Take one row of the statement's result into its outcome; a SyncRowSink.
  */
 static void
 take_row(void *arg, int ncells, char **cells)
 {
-	SyncOutcome *outcome = arg;
+	Applied *applied = arg;
+	SyncOutcome *outcome = applied->outcomes[atoi(cells[RUN_RULE])];
 
 	if (strcmp(cells[RUN_KIND], "total") == 0)
 	{
@@ -410,15 +448,24 @@ record_failure(void *run, const ErrorData *error)
 }
 
 /*
- * Error context: which rule was at work.
+ * Error context: which rules were at work.
  */
 static void
-name_rule(void *arg)
+name_rules(void *arg)
 {
-	SyncRule *rule = arg;
+	Applied *applied = arg;
+	SyncRule *rule = applied->outcomes[0]->rule;
 
-	errcontext("while reconciling by progress rule \"%s\" (%s to %s)",
-			   rule->name,
-			   rule->evidence->given,
-			   rule->progress->given);
+	if (applied->outcomes[1] == NULL)
+		errcontext("while reconciling by progress rule \"%s\" (%s to %s)",
+				   rule->name,
+				   rule->evidence->given,
+				   rule->progress->given);
+	else
+		errcontext("while reconciling by progress rules \"%s\" and \"%s\" (%s to %s and %s)",
+				   rule->name,
+				   applied->outcomes[1]->rule->name,
+				   rule->evidence->given,
+				   rule->progress->given,
+				   applied->outcomes[1]->rule->progress->given);
 }

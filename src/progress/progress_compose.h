@@ -1,0 +1,76 @@
+/*-------------------------------------------------------------------------
+ *
+ * progress_compose.h
+ *	  The SQL of a reconciliation rule.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef PROGRESS_COMPOSE_H
+#define PROGRESS_COMPOSE_H
+
+#include "lib/stringinfo.h"
+#include "nodes/params.h"
+
+#include "progress/progress_rule.h"
+
+/* Which rows of the evidence a statement reads */
+typedef struct SyncScope
+{
+	const char *competition; /* NULL: all */
+	ParamListInfo touched;	 /* an array for each key column, or NULL */
+	int ntouched;			 /* how many keys */
+	bool null_keys;			 /* among the touched: look for all of them */
+	List *headed;			 /* competitions to be headed in any case */
+	int max_details;
+} SyncScope;
+
+/* in progress_clause.c */
+extern void sync_progress_append_names(StringInfo sql,
+									   List *names,
+									   const char *prefix);
+extern void sync_progress_append_ordinals(StringInfo sql, int n);
+extern const char *sync_progress_key_type(SyncRule *rule, int i);
+extern char *sync_progress_equal(SyncRelation *relation,
+								 const char *column,
+								 const char *a,
+								 const char *b);
+extern char *sync_progress_whole_key(SyncRule *rule, const char *prefix);
+extern void sync_progress_append_usable(StringInfo sql, SyncRule *rule);
+extern void sync_progress_append_absent(StringInfo sql, SyncRule *rule);
+extern void sync_progress_append_match(StringInfo sql, SyncRule *rule);
+extern void sync_progress_append_differs(StringInfo sql, SyncRule *rule);
+extern void sync_progress_append_lookups(StringInfo sql,
+										 SyncRule *rule,
+										 const char *from,
+										 const char *condition);
+extern char *sync_progress_insert_value(SyncRule *rule, int i);
+extern char *sync_progress_typed(SyncRule *rule,
+								 const char *column,
+								 const char *expression);
+extern char *sync_progress_done_value(SyncRule *rule);
+
+/* in progress_site.c */
+extern char *sync_progress_text_array(List *texts);
+
+/* in progress_evidence.c */
+extern void sync_progress_append_evidence(StringInfo sql,
+										  SyncRule *rule,
+										  SyncScope *scope);
+extern char *sync_progress_key_value(SyncRule *rule, int i);
+extern const char *sync_progress_counted(SyncRule *rule);
+extern void sync_progress_append_from(StringInfo sql,
+									  SyncRule *rule,
+									  SyncScope *scope);
+extern void sync_progress_append_key_counts(StringInfo sql,
+											SyncRule *rule,
+											const char *condition);
+
+/* in progress_compose.c */
+extern char *sync_progress_compose_run(List *rules,
+									   SyncScope *scope,
+									   bool writes);
+
+/* in progress_share.c */
+extern bool sync_progress_share(SyncRule *first, SyncRule *second);
+
+#endif /* PROGRESS_COMPOSE_H */
