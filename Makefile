@@ -62,6 +62,7 @@ REGRESS += streams streams_define streams_target streams_types streams_rejects
 REGRESS += streams_edges
 REGRESS += checks checks_look
 REGRESS += history_outcome
+REGRESS += streams_watermark streams_xmin
 REGRESS += history messages readonly rights rights_planted
 REGRESS += history_purge
 REGRESS += encoding       # last: it makes databases, which takes longest

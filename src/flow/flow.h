@@ -6,8 +6,9 @@
  * A definition is a row of sync_streams (flow_stream.c), checked when it is
  * made (flow_create.c).  A run (flow_run.c) opens the target and the source
  * (flow_open.c), matches their columns (flow_match.c), and has the rows of the
- * one merged into the other.  Rows that cannot be used are put aside (flow_reject.c).  A diff shows
- * what a run would do (flow_diff.c).
+ * one merged into the other; of a source with a watermark only the new ones
+ * (flow_watermark.c, flow_highest.c, flow_xmin.c).  Rows that cannot be used are put aside
+ * (flow_reject.c).  A diff shows what a run would do (flow_diff.c).
  *
  *-------------------------------------------------------------------------
  */
@@ -36,7 +37,12 @@ typedef struct SyncStream
 	List *order_by;
 	double max_delete_share;
 	int64 max_rejects;
+	const char *watermark; /* column of the source; NULL: all is read */
+	const char *lookback;
 } SyncStream;
+
+/* How far a stream has read */
+typedef struct SyncWatermark SyncWatermark;
 
 /* A stream that is at work: both ends are open, and their columns matched */
 typedef struct SyncFlow
@@ -47,6 +53,7 @@ typedef struct SyncFlow
 	SyncReading reading;
 	SyncMerge merge;
 	struct SyncRejects *rejects;
+	SyncWatermark *watermark; /* NULL: all is read each time */
 } SyncFlow;
 
 /* Rows that were put aside */
@@ -81,7 +88,9 @@ extern void sync_flow_match(SyncFlow *flow);
 extern void sync_flow_check_target(SyncStream *stream, SyncTarget *target);
 
 /* in flow_run.c */
-extern SyncRun *sync_flow_run(SyncStream *stream, bool dry_run);
+extern SyncRun *sync_flow_run(SyncStream *stream,
+							  bool dry_run,
+							  bool full_refresh);
 
 /* in flow_reject.c */
 extern void sync_flow_rejects_init(void);

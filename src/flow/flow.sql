@@ -14,6 +14,8 @@ CREATE TABLE sync_streams (
 	order_by text[],
 	max_delete_share numeric NOT NULL DEFAULT 0.5,
 	max_rejects bigint NOT NULL DEFAULT 0,
+	watermark text,
+	lookback text,
 	CONSTRAINT sync_streams_pkey PRIMARY KEY (stream_name),
 	CONSTRAINT sync_streams_stream_name_check CHECK (stream_name <> ''),
 	CONSTRAINT sync_streams_mode_check CHECK (mode IN ('upsert', 'append', 'mirror', 'soft_delete')),
@@ -40,6 +42,29 @@ COMMENT ON COLUMN sync_streams.duplicates IS 'When several rows of the source ha
 COMMENT ON COLUMN sync_streams.order_by IS 'Columns of the source that order rows with one key, by their exact names; NULLs come last.';
 COMMENT ON COLUMN sync_streams.max_delete_share IS 'A run fails that would delete, or mark, more than this share of the rows of the target; between 0 and 1.';
 COMMENT ON COLUMN sync_streams.max_rejects IS 'How many rows may be put aside in sync_rejects; a run with more fails and changes nothing. 0: the first such row fails the run.';
+COMMENT ON COLUMN sync_streams.watermark IS 'Column of the source that tells which rows are new: a time, a number or a text that grows, or the xmin of a table. A run reads the rows from the watermark of the last one on, and those that have none. NULL: each run reads everything.';
+COMMENT ON COLUMN sync_streams.lookback IS 'How far before the watermark a run begins: an interval for a time, a number for a number; NULL: at the watermark.';
+
+CREATE TABLE sync_watermarks (
+	stream_name text NOT NULL,
+	watermark text NOT NULL,
+	source text NOT NULL,
+	definition text NOT NULL,
+	moved_at timestamptz NOT NULL DEFAULT now(),
+	CONSTRAINT sync_watermarks_pkey PRIMARY KEY (stream_name),
+	CONSTRAINT sync_watermarks_stream_name_fkey FOREIGN KEY (stream_name)
+		REFERENCES sync_streams ON UPDATE CASCADE ON DELETE CASCADE
+);
+REVOKE ALL ON TABLE sync_watermarks FROM PUBLIC;
+SELECT pg_catalog.pg_extension_config_dump('sync_watermarks', '');
+
+COMMENT ON TABLE sync_watermarks IS
+'How far streams have read, one a row; written by sync_run in the transaction that writes the rows. Delete a row to have everything read.';
+COMMENT ON COLUMN sync_watermarks.stream_name IS 'The stream.';
+COMMENT ON COLUMN sync_watermarks.watermark IS 'The highest value of the watermark column that was read; of xmin, the oldest transaction that was under way at the source when it was read.';
+COMMENT ON COLUMN sync_watermarks.source IS 'Where that was: system identifier and database; of xmin, also the timeline and the time of the last crash. Elsewhere the watermark means nothing, and everything is read.';
+COMMENT ON COLUMN sync_watermarks.definition IS 'A digest of the stream, its target and the columns that were read. Where it differs, everything is read.';
+COMMENT ON COLUMN sync_watermarks.moved_at IS 'When it last moved.';
 
 CREATE TABLE sync_rejects (
 	reject_id bigint GENERATED ALWAYS AS IDENTITY,
@@ -75,10 +100,11 @@ CREATE FUNCTION sync_create_stream(name text, target text,
 	mode text DEFAULT 'upsert', synced_at text DEFAULT NULL,
 	synced_at_rows text DEFAULT 'changed', deleted_at text DEFAULT NULL,
 	duplicates text DEFAULT 'fail', order_by text[] DEFAULT NULL,
-	max_delete_share numeric DEFAULT 0.5, max_rejects bigint DEFAULT 0) RETURNS void
+	max_delete_share numeric DEFAULT 0.5, max_rejects bigint DEFAULT 0,
+	watermark text DEFAULT NULL, lookback text DEFAULT NULL) RETURNS void
 	LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'sync_sql_create_stream';
-REVOKE ALL ON FUNCTION sync_create_stream(text, text, text[], text, text, text, text, text, text, text, text[], numeric, bigint) FROM PUBLIC;
-COMMENT ON FUNCTION sync_create_stream(text, text, text[], text, text, text, text, text, text, text, text[], numeric, bigint) IS
+REVOKE ALL ON FUNCTION sync_create_stream(text, text, text[], text, text, text, text, text, text, text, text[], numeric, bigint, text, text) FROM PUBLIC;
+COMMENT ON FUNCTION sync_create_stream(text, text, text[], text, text, text, text, text, text, text, text[], numeric, bigint, text, text) IS
 'Declare a stream; sync_run runs it. The columns of sync_streams explain the arguments.
 Errors: 22023 the definition contradicts itself, 42601 not a query, 42710 the name is taken, 42P01 no such table, 42703 a column is missing, 42809 not a table, 42P10 no unique index on the key, 42704 no such server.';
 
@@ -89,14 +115,16 @@ COMMENT ON FUNCTION sync_drop_stream(text) IS
 'Forget a stream. Its target and its history stay. Errors: 42704 no such stream.';
 
 CREATE FUNCTION sync_run(stream text, dry_run boolean DEFAULT false,
+	full_refresh boolean DEFAULT false,
 	OUT rows_read bigint, OUT inserted bigint, OUT updated bigint,
 	OUT unchanged bigint, OUT deleted bigint, OUT rejected bigint,
 	OUT bytes bigint, OUT duration interval) RETURNS record
 	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'sync_sql_run';
-REVOKE ALL ON FUNCTION sync_run(text, boolean) FROM PUBLIC;
-COMMENT ON FUNCTION sync_run(text, boolean) IS
+REVOKE ALL ON FUNCTION sync_run(text, boolean, boolean) FROM PUBLIC;
+COMMENT ON FUNCTION sync_run(text, boolean, boolean) IS
 'Run a stream: read its source, and write into its target what is new, changed or gone, with the rights of the caller. Returns what was done: rows read, rows by what became of them, bytes that came from another server, and the time it took.
 dry_run: write nothing, and return what would be done; works on a standby too.
+full_refresh: read everything, whatever the watermark.
 Errors: 42704 no such stream, 21000 several rows with one key, 23502 no value in the key, SY003 more rejects than max_rejects, 55000 more deletes than max_delete_share or an empty source, 08001 and 08006 no connection, and those of source and target.';
 
 CREATE FUNCTION sync_diff(stream text, max_rows integer DEFAULT 100,

@@ -14,7 +14,7 @@
 #include "foreign/foreign.h"
 #include "utils/rel.h"
 
-#include "flow/flow.h"
+#include "flow/flow_watermark.h"
 #include "kit/kit_expr.h"
 
 static void check_key(SyncStream *stream);
@@ -69,6 +69,7 @@ sync_flow_create(SyncStream *stream)
 	{
 		/* begun, and not waited for: it tells whether types fit */
 		sync_flow_open_source(flow);
+		sync_flow_watermark_check(flow);
 		sync_stage_read_end(sync_stage_read(flow->source, &flow->reading));
 	}
 	sync_flow_store(stream, flow->target->qualified);
@@ -137,6 +138,14 @@ check_choices(SyncStream *stream)
 			  stream,
 			  psprintf("max_delete_share is %g.", stream->max_delete_share),
 			  "It is a share, between 0 and 1.");
+	refuse_if(stream->lookback && !stream->watermark,
+			  stream,
+			  "lookback says how far before the watermark to begin, and there is none.",
+			  "Name the column with watermark.");
+	refuse_if(stream->watermark && stream->mode == SYNC_MODE_APPEND,
+			  stream,
+			  "Mode append would add again the rows at the watermark, which each run reads once more.",
+			  "Choose mode upsert, with a key.");
 	refuse_if(stream->max_rejects < 0,
 			  stream,
 			  psprintf("max_rejects is " INT64_FORMAT ".", stream->max_rejects),

@@ -15,6 +15,7 @@
 #include "flow/flow.h"
 
 static bool names_column(List *names, const char *name);
+static List *used_only(SyncStream *stream);
 static Form_pg_attribute find_column(SyncTarget *target, const char *name);
 static void check_time_column(SyncStream *stream,
 							  SyncTarget *target,
@@ -103,6 +104,19 @@ names_column(List *names, const char *name)
 }
 
 /*
+ * The columns of the source that need not be in the target.
+ */
+static List *
+used_only(SyncStream *stream)
+{
+	List *names = list_copy(stream->order_by);
+
+	if (stream->watermark)
+		names = lappend(names, unconstify(char *, stream->watermark));
+	return names;
+}
+
+/*
  * The column of the target of that exact name, or NULL.
  */
 static Form_pg_attribute
@@ -151,7 +165,7 @@ check_source(SyncFlow *flow)
 	SyncStream *stream = flow->stream;
 	ListCell *cell;
 
-	foreach(cell, list_concat_copy(stream->key, stream->order_by))
+	foreach(cell, list_concat_copy(stream->key, used_only(stream)))
 		if (sync_stage_column(flow->source, lfirst(cell)) == NULL)
 			ereport(ERROR,
 					errcode(ERRCODE_UNDEFINED_COLUMN),
@@ -173,7 +187,7 @@ check_source(SyncFlow *flow)
 						   stream->label),
 					errhint("Leave it out of the query."));
 		if (find_column(flow->target, name) == NULL &&
-			!names_column(stream->order_by, name))
+			!names_column(used_only(stream), name))
 			ereport(ERROR,
 					errcode(ERRCODE_UNDEFINED_COLUMN),
 					errmsg("column \"%s\" of the source of %s is not in table \"%s\"",

@@ -12,11 +12,13 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "lib/stringinfo.h"
 #include "miscadmin.h"
+#include "utils/json.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
-#include "flow/flow.h"
+#include "flow/flow_watermark.h"
 #include "kit/kit_settings.h"
 
 /* A stream, and what history will say of its run */
@@ -25,12 +27,14 @@ typedef struct StreamRun
 	SyncStream *stream;
 	SyncRun *run;
 	bool dry_run;
+	bool full_refresh;
 } StreamRun;
 
 static SyncRun *start_run(SyncStream *stream);
 static void perform_writing(void *arg);
 static void perform(StreamRun *work);
 static SyncDelta *compare(StreamRun *work, SyncFlow *flow, SyncCounts *counts);
+static void add_details(SyncRun *run, SyncFlow *flow, int64 superseded);
 static void sum_up(StreamRun *work, SyncFlow *flow, SyncCounts *counts);
 static void name_stream(void *stream);
 
@@ -40,12 +44,13 @@ static void name_stream(void *stream);
  * also when it raises.
  */
 SyncRun *
-sync_flow_run(SyncStream *stream, bool dry_run)
+sync_flow_run(SyncStream *stream, bool dry_run, bool full_refresh)
 {
 	StreamRun work = {
 		.stream = stream,
 		.run = start_run(stream),
 		.dry_run = dry_run,
+		.full_refresh = full_refresh,
 	};
 
 	if (dry_run)
@@ -112,6 +117,7 @@ perform(StreamRun *work)
 		sync_flow_verify(flow, work->run);
 		sync_flow_rejects_store(flow->rejects,
 								sync_history_succeeded(work->run));
+		sync_flow_watermark_store(flow);
 	}
 	sync_flow_close(flow);
 	error_context_stack = frame.previous;
@@ -131,6 +137,7 @@ compare(StreamRun *work, SyncFlow *flow, SyncCounts *counts)
 
 	CommandCounterIncrement();
 	PushActiveSnapshot(GetTransactionSnapshot());
+	sync_flow_watermark_apply(flow, work->full_refresh);
 	reader = sync_stage_read(flow->source, &flow->reading);
 	flow->merge.expected = sync_stage_expected(reader);
 	sync_merge_compare(&flow->merge,
@@ -144,16 +151,32 @@ compare(StreamRun *work, SyncFlow *flow, SyncCounts *counts)
 
 	work->run->rows_read = sync_stage_rows(reader);
 	work->run->bytes = sync_stage_bytes(flow->source);
-	if (sync_stage_superseded(reader) > 0)
-		sync_history_add_detail(work->run,
-								"superseded",
-								psprintf(INT64_FORMAT,
-										 sync_stage_superseded(reader)));
-	if (work->run->rows_read == 0)
+	add_details(work->run, flow, sync_stage_superseded(reader));
+	if (work->run->rows_read == 0 && !flow->merge.partial)
 		ereport(WARNING,
 				errcode(ERRCODE_NO_DATA),
 				errmsg("the source of %s is empty", work->stream->label));
 	return delta;
+}
+
+/*
+ * What else history says of the run.
+ */
+static void
+add_details(SyncRun *run, SyncFlow *flow, int64 superseded)
+{
+	const char *everything = sync_flow_watermark_everything(flow);
+	StringInfoData json;
+
+	if (superseded > 0)
+		sync_history_add_detail(run,
+								"superseded",
+								psprintf(INT64_FORMAT, superseded));
+	if (everything == NULL)
+		return;
+	initStringInfo(&json);
+	escape_json(&json, everything);
+	sync_history_add_detail(run, "read_everything", json.data);
 }
 
 /*

@@ -37,7 +37,8 @@ static void put_diff(void *arg,
  * sync_create_stream(name text, target text, key text[], query text,
  *		server text, mode text, synced_at text, synced_at_rows text,
  *		deleted_at text, duplicates text, order_by text[],
- *		max_delete_share numeric, max_rejects bigint) RETURNS void
+ *		max_delete_share numeric, max_rejects bigint, watermark text,
+ *		lookback text) RETURNS void
  */
 Datum
 sync_sql_create_stream(PG_FUNCTION_ARGS)
@@ -70,6 +71,8 @@ sync_sql_create_stream(PG_FUNCTION_ARGS)
 			DatumGetFloat8(DirectFunctionCall1(numeric_float8,
 											   PG_GETARG_DATUM(11)));
 	stream.max_rejects = PG_ARGISNULL(12) ? 0 : PG_GETARG_INT64(12);
+	stream.watermark = sync_kit_text_argument(fcinfo, 13);
+	stream.lookback = sync_kit_text_argument(fcinfo, 14);
 
 	sync_flow_create(&stream);
 	PG_RETURN_VOID();
@@ -86,14 +89,17 @@ sync_sql_drop_stream(PG_FUNCTION_ARGS)
 }
 
 /*
- * sync_run(stream text, dry_run boolean) RETURNS record
+ * sync_run(stream text, dry_run boolean, full_refresh boolean) RETURNS record
  */
 Datum
 sync_sql_run(PG_FUNCTION_ARGS)
 {
 	SyncStream *stream = sync_flow_load(sync_kit_text_argument(fcinfo, 0));
 
-	return counts_row(fcinfo, sync_flow_run(stream, PG_GETARG_BOOL(1)));
+	return counts_row(fcinfo,
+					  sync_flow_run(stream,
+									PG_GETARG_BOOL(1),
+									PG_GETARG_BOOL(2)));
 }
 
 /*
@@ -120,7 +126,8 @@ sync_sql_upsert(PG_FUNCTION_ARGS)
 	sync_flow_check(&stream);
 	return counts_row(fcinfo,
 					  sync_flow_run(&stream,
-									!PG_ARGISNULL(3) && PG_GETARG_BOOL(3)));
+									!PG_ARGISNULL(3) && PG_GETARG_BOOL(3),
+									false));
 }
 
 /*

@@ -28,6 +28,8 @@ enum HeadCell
 	HEAD_DUPLICATES,
 	HEAD_MAX_DELETE_SHARE,
 	HEAD_MAX_REJECTS,
+	HEAD_WATERMARK,
+	HEAD_LOOKBACK,
 };
 
 /* The words of each choice, in the order of its enum */
@@ -78,6 +80,8 @@ sync_flow_load(const char *name)
 		sync_flow_duplicates(head[HEAD_DUPLICATES], stream->label);
 	stream->max_delete_share = strtod(head[HEAD_MAX_DELETE_SHARE], NULL);
 	stream->max_rejects = strtoi64(head[HEAD_MAX_REJECTS], NULL, 10);
+	stream->watermark = head[HEAD_WATERMARK];
+	stream->lookback = head[HEAD_LOOKBACK];
 	stream->key = load_names(name,
 							 "SELECT n.name FROM @extschema@.sync_streams,"
 							 " unnest(key_columns) WITH ORDINALITY AS n (name)"
@@ -109,22 +113,25 @@ sync_flow_store(SyncStream *stream, const char *target)
 		duplicates[stream->duplicates],
 		psprintf("%.15g", stream->max_delete_share),
 		psprintf(INT64_FORMAT, stream->max_rejects),
+		stream->watermark,
+		stream->lookback,
 		NULL, /* key and order_by, set below */
 		NULL,
 	};
 	ParamListInfo params = sync_kit_text_params(lengthof(values), values);
 
-	set_names(&params->params[11], stream->key);
-	set_names(&params->params[12], stream->order_by);
-	if (sync_kit_spi_run_own("INSERT INTO @extschema@.sync_streams (stream_name, target, query,"
-							 " server, mode, synced_at, synced_at_rows, deleted_at, duplicates,"
-							 " max_delete_share, max_rejects, key_columns, order_by) "
-							 "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::numeric,"
-							 " $11::bigint, $12, $13) ON CONFLICT DO NOTHING",
-							 params,
-							 false,
-							 NULL,
-							 NULL) == 0)
+	set_names(&params->params[13], stream->key);
+	set_names(&params->params[14], stream->order_by);
+	if (sync_kit_spi_run_own(
+			"INSERT INTO @extschema@.sync_streams (stream_name, target, query,"
+			" server, mode, synced_at, synced_at_rows, deleted_at, duplicates,"
+			" max_delete_share, max_rejects, watermark, lookback, key_columns, order_by) "
+			"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::numeric,"
+			" $11::bigint, $12, $13, $14, $15) ON CONFLICT DO NOTHING",
+			params,
+			false,
+			NULL,
+			NULL) == 0)
 		ereport(ERROR,
 				errcode(ERRCODE_DUPLICATE_OBJECT),
 				errmsg("stream \"%s\" already exists", stream->name),
@@ -191,7 +198,8 @@ load_head(const char *name)
 {
 	return sync_kit_spi_rows_own("SELECT stream_name, target, query, server,"
 								 " mode, synced_at, synced_at_rows, deleted_at,"
-								 " duplicates, max_delete_share, max_rejects "
+								 " duplicates, max_delete_share, max_rejects,"
+								 " watermark, lookback "
 								 "FROM @extschema@.sync_streams "
 								 "WHERE stream_name = $1",
 								 sync_kit_text_params(1, &name));

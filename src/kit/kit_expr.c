@@ -28,6 +28,7 @@ typedef struct ExpressionContext
 static Node *only_target(const char *text, const char *format);
 static bool has_no_value(Node *node, void *context);
 static bool is_query(Node *node, void *context);
+static bool has_groups(Node *node, void *context);
 static void report_expression(void *arg);
 static FuncCall *plain_call(Node *expression);
 
@@ -151,6 +152,30 @@ sync_kit_check_query(const char *text, const char *what)
 				errhint("Give one SELECT, VALUES or TABLE statement."));
 	(void) raw_parser(statement.data, RAW_PARSE_DEFAULT);
 	error_context_stack = frame.previous;
+}
+
+/*
+ * Whether a query that was checked groups rows anywhere.
+ */
+bool
+sync_kit_query_groups(const char *text)
+{
+	List *trees = raw_parser(text, RAW_PARSE_DEFAULT);
+
+	return has_groups(linitial_node(RawStmt, trees)->stmt, NULL);
+}
+
+/*
+ * Whether there is a GROUP BY in the tree.
+ */
+static bool
+has_groups(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, SelectStmt) && ((SelectStmt *) node)->groupClause != NIL)
+		return true;
+	return raw_expression_tree_walker(node, has_groups, context);
 }
 
 /*

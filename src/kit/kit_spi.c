@@ -306,19 +306,42 @@ sync_kit_spi_close(Portal portal, bool named)
 TupleDesc
 sync_kit_spi_describe(const char *sql)
 {
+	SyncOrigin *origins;
+
+	return sync_kit_spi_describe_origins(sql, &origins);
+}
+
+/*
+ * The same, and where each of them comes from.
+ */
+TupleDesc
+sync_kit_spi_describe_origins(const char *sql, SyncOrigin **origins)
+{
 	MemoryContext caller = CurrentMemoryContext;
+	CachedPlanSource *source;
 	SPIPlanPtr plan;
 	TupleDesc desc;
+	ListCell *cell;
+	int i = 0;
 
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	plan = SPI_prepare(sql, 0, NULL);
 	if (plan == NULL)
 		elog(ERROR, "SPI_prepare: %s", SPI_result_code_string(SPI_result));
-	desc = linitial_node(CachedPlanSource, SPI_plan_get_plan_sources(plan))
-			   ->resultDesc;
+	source = linitial_node(CachedPlanSource, SPI_plan_get_plan_sources(plan));
 	MemoryContextSwitchTo(caller);
-	desc = CreateTupleDescCopy(desc);
+	desc = CreateTupleDescCopy(source->resultDesc);
+	*origins = palloc0(Max(desc->natts, 1) * sizeof(SyncOrigin));
+	foreach(cell, linitial_node(Query, source->query_list)->targetList)
+	{
+		TargetEntry *entry = lfirst_node(TargetEntry, cell);
+
+		if (entry->resjunk)
+			continue;
+		(*origins)[i].relation = entry->resorigtbl;
+		(*origins)[i++].attribute = entry->resorigcol;
+	}
 	if (SPI_finish() != SPI_OK_FINISH)
 		elog(ERROR, "SPI_finish failed");
 	return desc;

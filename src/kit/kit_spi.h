@@ -21,6 +21,13 @@ struct TupleDescData;
  */
 #define SYNC_KIT_CACHE_SIZE "1MB"
 
+/* The column of a relation that a column of a query is; 0: a value made anew */
+typedef struct SyncOrigin
+{
+	Oid relation;
+	AttrNumber attribute;
+} SyncOrigin;
+
 /* Saved identity, to be given back to sync_kit_owner_leave */
 typedef struct SyncOwnerScope
 {
@@ -52,6 +59,8 @@ extern struct PortalData *sync_kit_spi_open(const char *sql,
 											SyncStagedRows *rows);
 extern void sync_kit_spi_close(struct PortalData *portal, bool named);
 extern struct TupleDescData *sync_kit_spi_describe(const char *sql);
+extern struct TupleDescData *sync_kit_spi_describe_origins(const char *sql,
+														   SyncOrigin **origins);
 extern ParamListInfo sync_kit_text_params(int nparams, const char **values);
 extern void sync_kit_set_texts(ParamExternData *param,
 							   int n,

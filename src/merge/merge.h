@@ -52,6 +52,7 @@ typedef struct SyncMerge
 	const char *deleted_at;
 	double max_delete_share; /* of the target's rows */
 	double expected;		 /* rows of the source; an estimate */
+	bool partial; /* the source shows some of its rows: none is gone */
 	bool waits;	  /* the first row of the source has to be waited for */
 	bool rejects; /* rows that cannot be written are put aside */
 	SyncRejectSink reject;

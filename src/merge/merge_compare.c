@@ -30,6 +30,9 @@
 /* a row that is looked up costs as much as so many that are read in order */
 #define LOOKUP_FACTOR 20
 
+/* so few rows are looked up whatever is known of the target */
+#define LOOKUP_ROWS 1000
+
 /* A comparison under way */
 typedef struct Comparison
 {
@@ -44,7 +47,7 @@ typedef struct Comparison
 	bool done;
 } Comparison;
 
-static bool looks_up(SyncMerge *merge);
+static bool looks_up(SyncMerge *merge, double rows);
 static SyncStagedRows *stage_source(SyncMerge *merge,
 									SyncRowNext next,
 									void *arg);
@@ -149,26 +152,29 @@ compare_all(Comparison *comparison, SyncRowNext next, void *arg)
 	SyncCursor *cursor;
 	SyncRow *before;
 	SyncRow *after;
-	bool wants_gone = merge->mode != SYNC_MODE_UPSERT;
+	bool wants_gone = merge->mode != SYNC_MODE_UPSERT && !merge->partial;
+	SyncStagedRows *named = NULL;
 
 	if (merge->mode == SYNC_MODE_SOFT_DELETE)
 		comparison->deleted_at = merge->desc->natts;
-	if (looks_up(merge))
+	if (merge->partial || looks_up(merge, merge->expected))
 	{
 		source = stage_source(merge, next, arg);
 		next = sync_kit_staged_next;
 		arg = source;
+		if (!merge->partial || looks_up(merge, source->count))
+			named = source;
 	}
 	comparison->scratch = AllocSetContextCreate(CurrentMemoryContext,
 												"sync row comparison",
 												ALLOCSET_SMALL_SIZES);
-	cursor = sync_kit_cursor_open(sync_merge_compose_read(merge,
-														  source ? source->name
-																 : NULL),
-								  source);
+	cursor =
+		sync_kit_cursor_open(sync_merge_compose_read(merge,
+													 named ? named->name : NULL),
+							 named);
 
 	/* the target first: it can be read while another server sorts */
-	if (merge->waits)
+	if (merge->waits && source == NULL)
 		sync_kit_cursor_fetch_ahead(cursor, work_mem * (Size) 1024);
 	before = next_of_target(comparison, cursor);
 	after = next(arg);
@@ -203,15 +209,16 @@ compare_all(Comparison *comparison, SyncRowNext next, void *arg)
 }
 
 /*
- * Whether to look up each row of the source in the target instead of reading
- * all of it: few rows are expected, and the target is large.
+ * Whether to look up so many rows of the source in the target instead of reading
+ * all of it: they are few, and the target is large.
  */
 static bool
-looks_up(SyncMerge *merge)
+looks_up(SyncMerge *merge, double rows)
 {
-	return merge->mode == SYNC_MODE_UPSERT &&
-		   merge->expected * LOOKUP_FACTOR <
-			   merge->target->relation->rd_rel->reltuples;
+	if (merge->partial && rows <= LOOKUP_ROWS)
+		return true;
+	return (merge->mode == SYNC_MODE_UPSERT || merge->partial) &&
+		   rows * LOOKUP_FACTOR < merge->target->relation->rd_rel->reltuples;
 }
 
 /*

@@ -50,7 +50,9 @@ typedef struct SyncRemote
 typedef struct SyncRemoteColumn
 {
 	char *name;
-	Oid type; /* as that server numbers it */
+	Oid type;	   /* as that server numbers it */
+	Oid relation;  /* likewise, whose column it is; 0: a value made anew */
+	int attribute; /* its number there */
 } SyncRemoteColumn;
 
 /* in remote_xact.c */

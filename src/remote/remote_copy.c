@@ -57,6 +57,8 @@ sync_remote_describe(SyncRemote *remote, const char *query)
 
 			column->name = pstrdup(PQfname(result, i));
 			column->type = PQftype(result, i);
+			column->relation = PQftable(result, i);
+			column->attribute = PQftablecol(result, i);
 			columns = lappend(columns, column);
 		}
 		PQclear(result);

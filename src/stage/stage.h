@@ -24,7 +24,9 @@
 typedef struct SyncSourceColumn
 {
 	char *name;
-	Oid type; /* as the source's server numbers it */
+	Oid type;	   /* as the source's server numbers it */
+	Oid relation;  /* likewise, whose column it is; 0: a value made anew */
+	int attribute; /* its number there */
 } SyncSourceColumn;
 
 /* Where rows come from */
@@ -44,6 +46,9 @@ typedef enum SyncDuplicates
 	SYNC_DUPLICATES_REJECT, /* likewise, and the others are put aside */
 } SyncDuplicates;
 
+/* Is told of a row; must not keep it */
+typedef void (*SyncRowSeen)(void *arg, SyncRow *row);
+
 /* How a source is to be read; lives as long as its reader */
 typedef struct SyncReading
 {
@@ -55,6 +60,8 @@ typedef struct SyncReading
 	const char *target_name;
 	SyncRejectSink reject;
 	void *reject_arg;
+	SyncRowSeen seen; /* told of each row that is read; NULL: no one */
+	void *seen_arg;
 } SyncReading;
 
 /* Two rows that take turns, so that one is valid while the next is made */
@@ -71,6 +78,7 @@ typedef struct SyncReader SyncReader;
 extern SyncSource *sync_stage_open(const char *query, const char *server);
 extern SyncSourceColumn *sync_stage_column(SyncSource *source,
 										   const char *name);
+extern SyncRows *sync_stage_ask(SyncSource *source, const char *sql);
 extern int64 sync_stage_bytes(SyncSource *source);
 extern void sync_stage_close(SyncSource *source);
 

@@ -200,8 +200,11 @@ read_ahead(SyncReader *reader)
 {
 	SyncRow *row = reader->sorted.next(reader->sorted.arg);
 
-	if (row)
-		reader->rows++;
+	if (row == NULL)
+		return NULL;
+	reader->rows++;
+	if (reader->reading->seen)
+		reader->reading->seen(reader->reading->seen_arg, row);
 	return row;
 }
 

@@ -13,7 +13,9 @@
 #include "kit/kit_spi.h"
 #include "stage/stage.h"
 
-static void add_column(SyncSource *source, const char *name, Oid type);
+static SyncSourceColumn *add_column(SyncSource *source,
+									const char *name,
+									Oid type);
 static void describe_here(SyncSource *source, const char *sql);
 static void describe_there(SyncSource *source, const char *sql);
 
@@ -56,6 +58,22 @@ sync_stage_column(SyncSource *source, const char *name)
 }
 
 /*
+ * Ask the source's server a question, under the snapshot that rows are read
+ * with: here the active one.  The rows live in the current memory context.
+ */
+SyncRows *
+sync_stage_ask(SyncSource *source, const char *sql)
+{
+	SyncRows *rows = sync_kit_rows_create();
+
+	if (source->remote)
+		sync_remote_run(source->remote, sql, sync_kit_rows_collect, rows);
+	else
+		sync_kit_spi_run(sql, NULL, true, sync_kit_rows_collect, rows);
+	return rows;
+}
+
+/*
  * How many bytes came from another server.
  */
 int64
@@ -79,10 +97,10 @@ sync_stage_close(SyncSource *source)
  * Note a column.  Columns are matched by their names, so that none may come
  * twice.
  */
-static void
+static SyncSourceColumn *
 add_column(SyncSource *source, const char *name, Oid type)
 {
-	SyncSourceColumn *column = palloc(sizeof(SyncSourceColumn));
+	SyncSourceColumn *column = palloc0(sizeof(SyncSourceColumn));
 
 	if (sync_stage_column(source, name))
 		ereport(ERROR,
@@ -93,6 +111,7 @@ add_column(SyncSource *source, const char *name, Oid type)
 	column->name = pstrdup(name);
 	column->type = type;
 	source->columns = lappend(source->columns, column);
+	return column;
 }
 
 /*
@@ -101,12 +120,19 @@ add_column(SyncSource *source, const char *name, Oid type)
 static void
 describe_here(SyncSource *source, const char *sql)
 {
-	TupleDesc desc = sync_kit_spi_describe(sql);
+	SyncOrigin *origins;
+	TupleDesc desc = sync_kit_spi_describe_origins(sql, &origins);
 
 	for (int i = 0; i < desc->natts; i++)
-		add_column(source,
-				   NameStr(TupleDescAttr(desc, i)->attname),
-				   TupleDescAttr(desc, i)->atttypid);
+	{
+		SyncSourceColumn *column =
+			add_column(source,
+					   NameStr(TupleDescAttr(desc, i)->attname),
+					   TupleDescAttr(desc, i)->atttypid);
+
+		column->relation = origins[i].relation;
+		column->attribute = origins[i].attribute;
+	}
 }
 
 /*
@@ -128,8 +154,10 @@ describe_there(SyncSource *source, const char *sql)
 	columns = sync_remote_describe(source->remote, sql);
 	foreach(cell, columns)
 	{
-		SyncRemoteColumn *column = lfirst(cell);
+		SyncRemoteColumn *found = lfirst(cell);
+		SyncSourceColumn *column = add_column(source, found->name, found->type);
 
-		add_column(source, column->name, column->type);
+		column->relation = found->relation;
+		column->attribute = found->attribute;
 	}
 }
