@@ -39,7 +39,7 @@ MODULE_big = $(EXTENSION)
 #
 # The parts, in the order of the floors (see src/README.md)
 #
-PARTS = kit shmem history remote progress stage merge check backfill undo flow export
+PARTS = kit shmem history remote cron progress stage merge check backfill undo flow export
 
 OBJS = $(EXTENSION).o $(patsubst %.c,%.o,$(foreach part,$(PARTS),$(sort $(wildcard src/$(part)/*.c))))
 
@@ -64,7 +64,7 @@ REGRESS += checks checks_look
 REGRESS += history_outcome
 REGRESS += streams_watermark streams_xmin
 REGRESS += history messages readonly rights rights_planted
-REGRESS += history_purge
+REGRESS += history_purge schedules
 REGRESS += encoding       # last: it makes databases, which takes longest
 
 ISOLATION = race_evidence race_execute race_notes race_rule race_stream_insert race_timeout race_track race_update

@@ -27,13 +27,14 @@ look() {
 }
 
 want_server() {
-	local pg_config major bindir include headers pgxs
+	local pg_config major bindir include headers pgxs libraries
 	if pg_config=$(find_pg_config); then
 		major=$("$pg_config" --version | sed 's/[^0-9]*\([0-9]*\).*/\1/')
 		bindir=$("$pg_config" --bindir)
 		include=$("$pg_config" --includedir)
 		headers=$("$pg_config" --includedir-server)
 		pgxs=$(dirname "$("$pg_config" --pgxs)")/../..
+		libraries=$("$pg_config" --pkglibdir)
 	else
 		[ -z "${PG_CONFIG-}" ] || die "$PG_CONFIG is no pg_config of a server with headers"
 		major=$(default_major)
@@ -41,10 +42,12 @@ want_server() {
 		include=/usr/include/postgresql
 		headers=$include/$major/server
 		pgxs=/usr/lib/postgresql/$major/lib/pgxs
+		libraries=/usr/lib/postgresql/$major/lib
 	fi
 
 	want "postgresql${major:+-$major}" test -x "$bindir/postgres"
 	want "postgresql-client${major:+-$major}" test -x "$pgxs/src/test/regress/pg_regress"
+	want "postgresql-${major:-all}-cron" test -e "$libraries/pg_cron.so"
 	want "postgresql-server-dev-${major:-all}" test -e "$headers/postgres.h"
 	want libpq-dev test -e "$include/libpq-fe.h"
 	want gcc command -v gcc
