@@ -57,7 +57,7 @@ REGRESS = install         # first: it creates the extension and what all that fo
 REGRESS += progress progress_arguments progress_drift progress_tables progress_types progress_edges
 REGRESS += progress_operators progress_shared progress_writes
 REGRESS += rules rules_counters rules_refused rules_shipped
-REGRESS += tracking tracking_limits tracking_random tracking_refused
+REGRESS += tracking tracking_edges tracking_limits tracking_random tracking_refused
 REGRESS += streams streams_define streams_target streams_types streams_rejects
 REGRESS += streams_edges
 REGRESS += checks checks_look
@@ -70,6 +70,7 @@ REGRESS += encoding       # last: it makes databases, which takes longest
 ISOLATION = race_evidence race_execute race_notes race_rule race_stream_insert race_timeout race_track race_update
 ISOLATION += race_stream_types
 ISOLATION += race_purge
+ISOLATION += race_untrack
 
 TAP_TESTS = 1
 PROVE_TESTS = test/t/*.pl

@@ -88,7 +88,7 @@ BEGIN;
 CALL play('uuid', 'uuid', 'text', '10000000-0000-0000-0000-000000000001', 'F0000000-0000-0000-0000-00000000000F');
 SELECT replay('f0000000-0000-0000-0000-00000000000f');
 SELECT count(*) FROM sync_progress(competition => 'F0000000-0000-0000-0000-00000000000F') AS line
-WHERE line ~ '2 teams, 1 seasons';
+WHERE line ~ '2 teams, 1 season';
 ROLLBACK;
 
 -- numbers that are one to the database, and are one in the progress table

@@ -16,6 +16,7 @@
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "lib/ilist.h"
 #include "miscadmin.h"
 #include "tcop/dest.h"
 #include "utils/array.h"
@@ -41,18 +42,20 @@ typedef struct TextReceiver
 	char **cells;
 } TextReceiver;
 
-/* our own statements are few; others are kept while there is room */
 #define KEPT_PLANS_MAX 100
 
 /* A plan that is kept for the session */
 typedef struct KeptPlan
 {
+	dlist_node node; /* in kept_plans */
 	char *sql;
 	SPIPlanPtr plan;
+	int users; /* executions under way */
 } KeptPlan;
 
-/* KeptPlan, in TopMemoryContext; written by kept_plan */
-static List *kept_plans = NIL;
+/* in TopMemoryContext, the latest used first; written by the functions below */
+static dlist_head kept_plans = DLIST_STATIC_INIT(kept_plans);
+static int nkept_plans = 0;
 
 static uint64 run(const char *sql,
 				  ParamListInfo params,
@@ -60,7 +63,10 @@ static uint64 run(const char *sql,
 				  bool keep,
 				  SyncRowSink sink,
 				  void *arg);
-static SPIPlanPtr kept_plan(const char *sql, ParamListInfo params);
+static int run_kept(const char *sql, SPIExecuteOptions *options);
+static KeptPlan *find_plan(const char *sql);
+static KeptPlan *keep_plan(const char *sql, ParamListInfo params);
+static void forget_oldest_plan(void);
 static void register_rows(SyncStagedRows *rows);
 static void receiver_startup(DestReceiver *self, int operation, TupleDesc desc);
 static bool receiver_take(TupleTableSlot *slot, DestReceiver *self);
@@ -95,12 +101,7 @@ sync_kit_spi_run_kept(const char *sql,
 					  SyncRowSink sink,
 					  void *arg)
 {
-	return run(sql,
-			   params,
-			   read_only,
-			   list_length(kept_plans) < KEPT_PLANS_MAX,
-			   sink,
-			   arg);
+	return run(sql, params, read_only, true, sink, arg);
 }
 
 /*
@@ -160,8 +161,7 @@ run(const char *sql,
 
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
-	rc = keep ? SPI_execute_plan_extended(kept_plan(sql, params), &options)
-			  : SPI_execute_extended(sql, &options);
+	rc = keep ? run_kept(sql, &options) : SPI_execute_extended(sql, &options);
 	if (rc < 0)
 		elog(ERROR, "SPI: %s", SPI_result_code_string(rc));
 	processed = SPI_processed;
@@ -171,25 +171,61 @@ run(const char *sql,
 }
 
 /*
- * The plan for a statement, made at its first use and valid for any values of
- * its parameters, whose types are the same at every use.
+ * Run a statement by its plan, which is made at its first use and valid for any
+ * values of its parameters, whose types are the same at every use.
  */
-static SPIPlanPtr
-kept_plan(const char *sql, ParamListInfo params)
+static int
+run_kept(const char *sql, SPIExecuteOptions *options)
+{
+	KeptPlan *kept = find_plan(sql);
+	int rc;
+
+	if (kept == NULL)
+		kept = keep_plan(sql, options->params);
+	dlist_move_head(&kept_plans, &kept->node);
+
+	/* what the statement fires may run statements too: do not lose this one */
+	kept->users++;
+	PG_TRY();
+	{
+		rc = SPI_execute_plan_extended(kept->plan, options);
+	}
+	PG_FINALLY();
+	{
+		kept->users--;
+	}
+	PG_END_TRY();
+	return rc;
+}
+
+/*
+ * The kept plan of a statement, or NULL.
+ */
+static KeptPlan *
+find_plan(const char *sql)
+{
+	dlist_iter iter;
+
+	dlist_foreach(iter, &kept_plans)
+	{
+		KeptPlan *kept = dlist_container(KeptPlan, node, iter.cur);
+
+		if (strcmp(kept->sql, sql) == 0)
+			return kept;
+	}
+	return NULL;
+}
+
+/*
+ * Make a plan that is kept, and make room for it.
+ */
+static KeptPlan *
+keep_plan(const char *sql, ParamListInfo params)
 {
 	int nparams = params ? params->numParams : 0;
 	Oid *types = palloc(Max(nparams, 1) * sizeof(Oid));
-	MemoryContext caller;
 	KeptPlan *kept;
 	SPIPlanPtr plan;
-	ListCell *cell;
-
-	foreach(cell, kept_plans)
-	{
-		kept = lfirst(cell);
-		if (strcmp(kept->sql, sql) == 0)
-			return kept->plan;
-	}
 
 	for (int i = 0; i < nparams; i++)
 		types[i] = params->params[i].ptype;
@@ -197,14 +233,38 @@ kept_plan(const char *sql, ParamListInfo params)
 	if (plan == NULL)
 		elog(ERROR, "SPI_prepare: %s", SPI_result_code_string(SPI_result));
 
+	if (nkept_plans >= KEPT_PLANS_MAX)
+		forget_oldest_plan();
+	kept = MemoryContextAllocZero(TopMemoryContext, sizeof(KeptPlan));
+	kept->sql = MemoryContextStrdup(TopMemoryContext, sql);
 	SPI_keepplan(plan);
-	caller = MemoryContextSwitchTo(TopMemoryContext);
-	kept = palloc(sizeof(KeptPlan));
-	kept->sql = pstrdup(sql);
 	kept->plan = plan;
-	kept_plans = lappend(kept_plans, kept);
-	MemoryContextSwitchTo(caller);
-	return plan;
+	dlist_push_head(&kept_plans, &kept->node);
+	nkept_plans++;
+	return kept;
+}
+
+/*
+ * Free the plan that was used least lately, of those that are not in use.
+ */
+static void
+forget_oldest_plan(void)
+{
+	dlist_iter iter;
+
+	dlist_reverse_foreach(iter, &kept_plans)
+	{
+		KeptPlan *kept = dlist_container(KeptPlan, node, iter.cur);
+
+		if (kept->users > 0)
+			continue;
+		dlist_delete(&kept->node);
+		nkept_plans--;
+		SPI_freeplan(kept->plan);
+		pfree(kept->sql);
+		pfree(kept);
+		return;
+	}
 }
 
 /*

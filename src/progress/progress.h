@@ -124,7 +124,9 @@ extern void sync_progress_analyze(const char *environment,
 extern void sync_progress_track(const char *rule_name);
 extern void sync_progress_untrack(const char *rule_name);
 extern bool sync_progress_has_triggers(const char *rule_name);
-extern bool sync_progress_has_other_triggers(const char *rule_name, List *key);
+extern bool sync_progress_has_other_triggers(const char *rule_name,
+											 const char *evidence,
+											 List *key);
 extern bool sync_progress_touched(SyncRule *rule,
 								  bool take,
 								  bool all,

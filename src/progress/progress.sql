@@ -29,7 +29,7 @@ COMMENT ON TABLE sync_progress_rules IS
 COMMENT ON COLUMN sync_progress_rules.rule_name IS 'Name of the rule, at most 40 bytes.';
 COMMENT ON COLUMN sync_progress_rules.position IS 'Rules run in this order, then by name.';
 COMMENT ON COLUMN sync_progress_rules.enabled IS 'false: the rule runs only where it is named.';
-COMMENT ON COLUMN sync_progress_rules.label IS 'What the rule marks, in the plural, for reports: competitions.';
+COMMENT ON COLUMN sync_progress_rules.label IS 'What the rule marks, in the plural, for reports: competitions. Where there is one, a regular English plural is taken off.';
 COMMENT ON COLUMN sync_progress_rules.evidence IS 'Relation whose rows are the evidence, written as in SQL: NAME or SCHEMA.NAME, quoted where needed.';
 COMMENT ON COLUMN sync_progress_rules.key_columns IS 'Columns of the evidence that make the key, by their exact names.';
 COMMENT ON COLUMN sync_progress_rules.evidence_filter IS 'SQL condition on a row of the evidence; rows that do not meet it are no evidence. NULL: all rows are.';

@@ -17,6 +17,7 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_operator.h"
+#include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "rewrite/prs2lock.h"
 #include "rewrite/rewriteHandler.h"
@@ -49,6 +50,7 @@ static bool has_triggers(Relation rel);
 static int rights_on(Oid relid);
 static SyncColumn *make_column(Form_pg_attribute attribute, int rights_on_all);
 static char *type_name(Form_pg_attribute attribute, char category);
+static char *bare_type(Oid type);
 static char *collation_name(Oid collation);
 static char *equality_of(Oid type);
 static char *qualify(Oid schema, const char *name);
@@ -193,6 +195,8 @@ make_column(Form_pg_attribute attribute, int rights_on_all)
 	column->type = type_name(attribute, column->category);
 	column->collation = collation_name(attribute->attcollation);
 	column->equals = equality_of(attribute->atttypid);
+	if (get_typtype(attribute->atttypid) == TYPTYPE_DOMAIN)
+		column->base = bare_type(getBaseType(attribute->atttypid));
 	column->generated = attribute->attgenerated != '\0' ||
 						attribute->attidentity == ATTRIBUTE_IDENTITY_ALWAYS;
 	column->rights = rights_on_all;
@@ -213,12 +217,19 @@ static char *
 type_name(Form_pg_attribute attribute, char category)
 {
 	if (strchr("SVA", category))
-		return format_type_extended(getBaseType(attribute->atttypid),
-									-1,
-									FORMAT_TYPE_TYPEMOD_GIVEN);
+		return bare_type(getBaseType(attribute->atttypid));
 	return format_type_extended(attribute->atttypid,
 								attribute->atttypmod,
 								FORMAT_TYPE_TYPEMOD_GIVEN);
+}
+
+/*
+ * A type without modifiers.
+ */
+static char *
+bare_type(Oid type)
+{
+	return format_type_extended(type, -1, FORMAT_TYPE_TYPEMOD_GIVEN);
 }
 
 /*

@@ -89,6 +89,9 @@ sync_progress_check_rule(TriggerData *trigger)
 			if (TRIGGER_FIRED_BY_INSERT(trigger->tg_event))
 			{
 				if (sync_progress_has_other_triggers(rule_name,
+													 column_text(trigger,
+																 tuple,
+																 "evidence"),
 													 column_names(trigger,
 																  tuple,
 																  "key_columns")))

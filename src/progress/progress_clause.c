@@ -68,10 +68,32 @@ sync_progress_equal(SyncRelation *relation,
 					const char *a,
 					const char *b)
 {
-	return psprintf("%s %s %s",
-					a,
-					sync_progress_column(relation, column)->equals,
-					b);
+	SyncColumn *by = sync_progress_column(relation, column);
+
+	/* operators of enums and other families of types take no domain */
+	if (by->base)
+		return psprintf("CAST(%s AS %s) %s CAST(%s AS %s)",
+						a,
+						by->base,
+						by->equals,
+						b,
+						by->base);
+	return psprintf("%s %s %s", a, by->equals, b);
+}
+
+/*
+ * The condition that a value is one of the competitions that a query gives.
+ */
+char *
+sync_progress_among(SyncRule *rule, const char *value, const char *competitions)
+{
+	return psprintf("EXISTS (SELECT FROM (%s) AS headed (sync_headed) WHERE %s)",
+					competitions,
+					sync_progress_equal(rule->progress,
+										list_nth(rule->progress_key,
+												 rule->competition),
+										value,
+										"headed.sync_headed"));
 }
 
 /*

@@ -409,29 +409,22 @@ append_headings(StringInfo sql, List *rules, int position, SyncScope *scope)
 {
 	SyncRule *rule = list_nth(rules, position);
 	const char *name = sync_kit_quote(list_nth(rule->key, rule->competition));
-	StringInfoData among;
+	StringInfoData headed;
 
-	initStringInfo(&among);
-	appendStringInfo(&among,
-					 "%s ANY (",
-					 sync_progress_column(rule->progress,
-										  list_nth(rule->progress_key,
-												   rule->competition))
-						 ->equals);
+	initStringInfo(&headed);
 	for (int i = 0; i <= position; i++)
-		appendStringInfo(&among,
+		appendStringInfo(&headed,
 						 "%sSELECT %s FROM sync_changes%s",
 						 i > 0 ? " UNION ALL " : "",
 						 name,
 						 ((SyncRule *) list_nth(rules, i))->mark);
 	if (scope->touched || scope->headed)
-		appendStringInfo(&among,
+		appendStringInfo(&headed,
 						 " UNION ALL SELECT CAST(headed AS %s) FROM pg_catalog.unnest(%s) AS headed",
 						 sync_progress_key_type(rule, rule->competition),
 						 scope->touched
 							 ? psprintf("$%d", list_length(rule->key) + 1)
 							 : sync_progress_text_array(scope->headed));
-	appendStringInfoChar(&among, ')');
 
 	appendStringInfo(sql,
 					 " UNION ALL SELECT '%d', 'heading', %s::text,"
@@ -441,12 +434,11 @@ append_headings(StringInfo sql, List *rules, int position, SyncScope *scope)
 					 name,
 					 sync_progress_whole_key(rule, ""));
 	if (scope->touched)
-		sync_progress_append_key_counts(sql, rule, among.data);
+		sync_progress_append_key_counts(sql, rule, headed.data);
 	else
 		appendStringInfo(sql,
-						 "sync_evidence%s WHERE %s %s",
+						 "sync_evidence%s WHERE %s",
 						 rule->mark,
-						 name,
-						 among.data);
+						 sync_progress_among(rule, name, headed.data));
 	appendStringInfo(sql, " GROUP BY %s", name);
 }

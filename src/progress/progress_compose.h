@@ -34,6 +34,9 @@ extern char *sync_progress_equal(SyncRelation *relation,
 								 const char *column,
 								 const char *a,
 								 const char *b);
+extern char *sync_progress_among(SyncRule *rule,
+								 const char *value,
+								 const char *competitions);
 extern char *sync_progress_whole_key(SyncRule *rule, const char *prefix);
 extern void sync_progress_append_usable(StringInfo sql, SyncRule *rule);
 extern void sync_progress_append_absent(StringInfo sql, SyncRule *rule);
@@ -63,7 +66,7 @@ extern void sync_progress_append_from(StringInfo sql,
 									  SyncScope *scope);
 extern void sync_progress_append_key_counts(StringInfo sql,
 											SyncRule *rule,
-											const char *condition);
+											const char *headed);
 
 /* in progress_compose.c */
 extern char *sync_progress_compose_run(List *rules,

@@ -57,13 +57,13 @@ sync_progress_append_evidence(StringInfo sql, SyncRule *rule, SyncScope *scope)
 }
 
 /*
- * (SELECT key, sync_rows ...): the evidence by key, without the rest, of all
- * competitions for which "condition" holds.
+ * (SELECT key, sync_rows ...): the evidence by key, without the rest, of the
+ * competitions that the query "headed" gives.
  */
 void
 sync_progress_append_key_counts(StringInfo sql,
 								SyncRule *rule,
-								const char *condition)
+								const char *headed)
 {
 	SyncScope all = {0};
 
@@ -72,10 +72,12 @@ sync_progress_append_key_counts(StringInfo sql,
 	appendStringInfoString(sql, "pg_catalog.count(*) AS sync_rows");
 	sync_progress_append_from(sql, rule, &all);
 	appendStringInfo(sql,
-					 "%s%s %s GROUP BY ",
+					 "%s%s GROUP BY ",
 					 rule->filter ? " AND " : " WHERE ",
-					 sync_progress_key_value(rule, rule->competition),
-					 condition);
+					 sync_progress_among(rule,
+										 sync_progress_key_value(rule,
+																 rule->competition),
+										 headed));
 	sync_progress_append_ordinals(sql, list_length(rule->key));
 	appendStringInfoString(sql, ") AS sync_evidence");
 }

@@ -34,6 +34,7 @@ enum InspectCell
 	INSPECT_CATEGORY,
 	INSPECT_COLLATION,
 	INSPECT_EQUALS,
+	INSPECT_BASE,
 	INSPECT_GENERATED,
 	INSPECT_COLUMN_RIGHTS,
 };
@@ -186,6 +187,7 @@ look_up_remote(SyncSite *site, List *relations)
 			" JOIN pg_catalog.pg_namespace m ON m.oid = o.oprnamespace"
 			" WHERE k.opcintype = b.oid AND k.opcdefault AND y.amname IN ('btree', 'hash')"
 			" ORDER BY y.amname LIMIT 1),"
+			" CASE t.typtype WHEN 'd' THEN pg_catalog.format_type(b.oid, -1) END,"
 			" a.attgenerated <> '' OR a.attidentity = 'a',"
 			" pg_catalog.concat(CASE WHEN pg_catalog.has_column_privilege(c.oid, a.attnum, 'SELECT') THEN 'r' END,"
 			" CASE WHEN pg_catalog.has_column_privilege(c.oid, a.attnum, 'INSERT') THEN 'a' END,"
@@ -243,6 +245,7 @@ fill_relation(SyncRelation *relation, char **cells)
 	column->collation = cells[INSPECT_COLLATION];
 	column->equals =
 		cells[INSPECT_EQUALS] ? cells[INSPECT_EQUALS] : SYNC_EQUALS_BUILT_IN;
+	column->base = cells[INSPECT_BASE];
 	column->generated = strcmp(cells[INSPECT_GENERATED], "t") == 0;
 	column->rights = read_rights(cells[INSPECT_COLUMN_RIGHTS]);
 	relation->columns = lappend(relation->columns, column);

@@ -94,6 +94,7 @@ static void sort_heads(Report *report);
 static int compare_heads(const void *a, const void *b);
 static Head *find_head(Report *report, int family, const char *competition);
 static void write_heading(Report *report, int family, const char *competition);
+static const char *in_number(const char *plural, const char *count);
 static void write_change(Report *report, Entry *entry);
 static void write_summary(Report *report);
 static bool write_count(Report *report,
@@ -228,12 +229,12 @@ write_changes(Report *report)
 
 	if (total > listed)
 		line(report,
-			 report->request->dry_run
-				 ? "%s and " INT64_FORMAT
-				   " more changes; sync_progress_drift() lists them all"
-				 : "%s and " INT64_FORMAT " more changes",
+			 "%s and " INT64_FORMAT " more %s%s",
 			 report->icons->more,
-			 total - listed);
+			 total - listed,
+			 total - listed == 1 ? "change" : "changes",
+			 report->request->dry_run ? "; sync_progress_drift() lists them all"
+									  : "");
 }
 
 /*
@@ -430,16 +431,55 @@ write_heading(Report *report, int family, const char *competition)
 			 report->icons->chart,
 			 competition,
 			 head->heading->rows,
-			 head->rule->evidence->name);
+			 in_number(head->rule->evidence->name, head->heading->rows));
 	else
 		line(report,
 			 "%s Processing %s: %s %s, %s %s",
 			 report->icons->chart,
 			 competition,
 			 head->heading->rows,
-			 head->rule->evidence->name,
+			 in_number(head->rule->evidence->name, head->heading->rows),
 			 head->heading->keys,
-			 head->rule->label);
+			 in_number(head->rule->label, head->heading->keys));
+}
+
+/*
+ * What is counted, given in the plural, as it is called where "count" is "1":
+ * as regular English nouns are.
+ */
+static const char *
+in_number(const char *plural, const char *count)
+{
+	static const struct
+	{
+		const char *ending;
+		const char *singular;
+	} endings[] = {
+		{"series", "series"},
+		{"ies", "y"},
+		{"ouses", "ouse"},
+		{"auses", "ause"},
+		{"uses", "us"},
+		{"sses", "ss"},
+		{"shes", "sh"},
+		{"ches", "ch"},
+		{"xes", "x"},
+		{"zes", "z"},
+		{"ss", "ss"},
+		{"us", "us"},
+		{"is", "is"},
+		{"s", ""},
+	};
+	int length = strlen(plural);
+
+	for (int i = 0; strcmp(count, "1") == 0 && i < lengthof(endings); i++)
+	{
+		int kept = length - (int) strlen(endings[i].ending);
+
+		if (kept > 0 && strcmp(plural + kept, endings[i].ending) == 0)
+			return psprintf("%.*s%s", kept, plural, endings[i].singular);
+	}
+	return plural;
 }
 
 /*
@@ -465,7 +505,7 @@ write_change(Report *report, Entry *entry)
 			 rule->progress->name,
 			 change->rest,
 			 change->rows,
-			 rule->evidence->name);
+			 in_number(rule->evidence->name, change->rows));
 	else
 		line(report,
 			 "   %s %s %s record",

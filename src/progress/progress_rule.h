@@ -26,6 +26,7 @@ typedef struct SyncColumn
 	char *type;		 /* as SQL writes it, without modifier */
 	char *collation; /* quoted, or NULL */
 	char *equals;	 /* the operator by which values are the same */
+	char *base;		 /* what a domain is made of in the end, or NULL */
 	char category;	 /* typcategory */
 	bool generated;	 /* takes no value from outside */
 	int rights;		 /* SYNC_MAY_..., of the current role */

@@ -51,14 +51,18 @@
 
 /*
  * What a rule has been applied to: what it says ($2), and the identity of its
- * evidence ($3) and progress relation ($4), of their columns and of their
- * triggers.  Whatever rewrites, replaces or changes one of them changes it.
+ * evidence ($3) and progress relation ($4), of their columns, the labels of
+ * their enums and their triggers.  Whatever rewrites, replaces or changes one of them changes it.
  */
 #define FINGERPRINT                                                               \
 	"(SELECT hashtextextended(string_agg(concat_ws(' ', $2, c.oid,"               \
 	" c.relfilenode, c.xmin,"                                                     \
 	" (SELECT string_agg(a.xmin::text, ',' ORDER BY a.attnum)"                    \
 	" FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0),"            \
+	" (SELECT string_agg(concat(l.oid, ':', l.enumlabel), ',' ORDER BY l.oid)"    \
+	" FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid"                   \
+	" JOIN pg_enum l ON l.enumtypid IN (t.oid, t.typbasetype, t.typelem)"         \
+	" WHERE a.attrelid = c.oid AND a.atttypid >= 16384),"                         \
 	" (SELECT string_agg(concat(g.oid, ':', g.xmin), ',' ORDER BY g.oid)"         \
 	" FROM pg_trigger g WHERE g.tgrelid = c.oid)), ' ' ORDER BY c.oid), 0)::text" \
 	" FROM pg_class c WHERE c.oid IN (to_regclass($3), to_regclass($4)))"
@@ -110,6 +114,8 @@ sync_progress_untrack(const char *rule_name)
 	SyncRows *drops;
 
 	sync_progress_lock_rules(rule_name, true);
+	/* what another session did while this one waited for it is to be seen */
+	PushActiveSnapshot(GetTransactionSnapshot());
 	drops = sync_kit_spi_rows_own(
 		"SELECT format('DROP TRIGGER %I ON %I.%I', g.tgname, n.nspname, c.relname)" FROM_TRIGGERS,
 		sync_kit_text_params(1, &rule_name));
@@ -121,6 +127,7 @@ sync_progress_untrack(const char *rule_name)
 	for (int i = 0; i < drops->nrows; i++)
 		sync_kit_spi_run(drops->rows[i][0], NULL, false, NULL, NULL);
 	forget(rule_name);
+	PopActiveSnapshot();
 }
 
 /*
@@ -137,15 +144,25 @@ sync_progress_has_triggers(const char *rule_name)
 }
 
 /*
- * Whether it has any that were made for another key than this.
+ * Whether it has any that were made for another key than this, or stand on a
+ * relation that is not called so.
  */
 bool
-sync_progress_has_other_triggers(const char *rule_name, List *key)
+sync_progress_has_other_triggers(const char *rule_name,
+								 const char *evidence,
+								 List *key)
 {
-	const char *values[] = {rule_name, trigger_arguments(rule_name, key)};
+	RangeVar *name = makeRangeVarFromNameList(sync_compat_name_list(evidence));
+	const char *values[] = {
+		rule_name,
+		trigger_arguments(rule_name, key),
+		name->relname,
+		name->schemaname,
+	};
 
 	return sync_kit_spi_rows_own("SELECT 1" FROM_TRIGGERS
-								 " AND encode(g.tgargs, 'hex') <> $2",
+								 " AND (encode(g.tgargs, 'hex') <> $2"
+								 " OR c.relname <> $3 OR n.nspname <> $4)",
 								 sync_kit_text_params(lengthof(values), values))
 			   ->nrows > 0;
 }

@@ -51,7 +51,7 @@ for my $pair ([qw(u l)], [qw(l u)], [qw(u u)], [qw(l l)])
 	forget($to);
 	($out, $err) = try_sql($node, $from, qq{
 		SET client_encoding = UTF8; SELECT sync_progress(false, environment => 'to_$to')});
-	like($out, qr/Processing Österreich: 1 teams/, "$way: the report has the name");
+	like($out, qr/Processing Österreich: 1 team/, "$way: the report has the name");
 	is($err, '', "$way: without a message");
 	is( $node->safe_psql($to, "$names competition_progress"),
 		$node->safe_psql($to, "$names (SELECT DISTINCT competition_id FROM teams) AS t"),
@@ -62,7 +62,7 @@ for my $pair ([qw(u l)], [qw(l u)], [qw(u u)], [qw(l l)])
 	($out, $err) = try_sql($node, $from, qq{
 		SET client_encoding = UTF8;
 		SELECT sync_progress(competition => 'Ñuñoa', environment => 'to_$to')});
-	like($out, qr/Processing Ñuñoa: 1 teams/, "$way: a competition can be asked for");
+	like($out, qr/Processing Ñuñoa: 1 team/, "$way: a competition can be asked for");
 }
 
 # A report in a database or for a client without the icons

@@ -66,7 +66,7 @@ $primary->safe_psql('sport', q{
 same_on_both('with keys noted');
 $primary->wait_for_catchup($standby);
 like($standby->safe_psql('sport', 'SELECT sync_progress()'),
-	qr/Would UPDATE competition_progress record\n.*Would ADD season_progress: 2023 \(1 teams\)/,
+	qr/Would UPDATE competition_progress record\n.*Would ADD season_progress: 2023 \(1 team\)/,
 	'which the standby reads');
 
 # A foreign server can be read from there as well.
