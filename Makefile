@@ -83,7 +83,7 @@ ISOLATION_OPTS := $(REGRESS_OPTS) --inputdir=test --outputdir=. --load-extension
 # Flags
 #
 PG_CPPFLAGS = -Isrc -I$(shell $(PG_CONFIG) --includedir)
-SHLIB_LINK = -lpq
+SHLIB_LINK = -lpq -lz
 
 #
 # PGXS

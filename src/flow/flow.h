@@ -15,10 +15,15 @@
 #ifndef FLOW_H
 #define FLOW_H
 
+#include "utils/float.h"
+
 #include "check/check.h"
 #include "history/history.h"
 #include "merge/merge.h"
-#include "stage/stage.h"
+#include "stage/stage_files.h"
+
+/* a share that does not matter */
+#define SYNC_NO_SHARE get_float8_infinity()
 
 /* A flow of rows from a source to a target */
 typedef struct SyncStream
@@ -29,6 +34,7 @@ typedef struct SyncStream
 	List *key;			/* names of columns */
 	const char *query;
 	const char *server; /* NULL: this database */
+	SyncFiles *files;	/* instead of a query; NULL: none */
 	SyncMode mode;
 	const char *synced_at;
 	bool synced_at_all;
@@ -39,6 +45,7 @@ typedef struct SyncStream
 	int64 max_rejects;
 	const char *watermark; /* column of the source; NULL: all is read */
 	const char *lookback;
+	double max_reject_share; /* of the rows read, or SYNC_NO_SHARE */
 } SyncStream;
 
 /* How far a stream has read */
@@ -85,6 +92,7 @@ extern void sync_flow_close(SyncFlow *flow);
 
 /* in flow_match.c */
 extern void sync_flow_match(SyncFlow *flow);
+extern List *sync_flow_plain_columns(SyncStream *stream, SyncTarget *target);
 extern void sync_flow_check_target(SyncStream *stream, SyncTarget *target);
 
 /* in flow_run.c */
@@ -94,8 +102,14 @@ extern SyncRun *sync_flow_run(SyncStream *stream,
 
 /* in flow_reject.c */
 extern void sync_flow_rejects_init(void);
-extern SyncRejects *sync_flow_rejects_create(SyncStream *stream, TupleDesc desc);
+extern SyncRejects *sync_flow_rejects_create(SyncFlow *flow);
+extern bool sync_flow_allows_rejects(SyncStream *stream);
 extern void sync_flow_reject(void *rejects, SyncRow *row, ErrorData *error);
+extern void sync_flow_reject_raw(void *rejects,
+								 int64 number,
+								 const char *raw,
+								 ErrorData *error);
+extern void sync_flow_rejects_check(SyncRejects *rejects, int64 rows_read);
 extern int64 sync_flow_rejects_count(SyncRejects *rejects);
 extern void sync_flow_rejects_store(SyncRejects *rejects, int64 history_id);
 extern int64 sync_flow_rejects_purge(void);

@@ -4,8 +4,12 @@ CREATE TABLE sync_streams (
 	stream_name text NOT NULL,
 	target text NOT NULL,
 	key_columns text[],
-	query text NOT NULL,
+	query text,
 	server text,
+	file text,
+	format text,
+	columns text,
+	file_options jsonb,
 	mode text NOT NULL DEFAULT 'upsert',
 	synced_at text,
 	synced_at_rows text NOT NULL DEFAULT 'changed',
@@ -16,12 +20,15 @@ CREATE TABLE sync_streams (
 	max_rejects bigint NOT NULL DEFAULT 0,
 	watermark text,
 	lookback text,
+	max_reject_share numeric,
 	CONSTRAINT sync_streams_pkey PRIMARY KEY (stream_name),
 	CONSTRAINT sync_streams_stream_name_check CHECK (stream_name <> ''),
 	CONSTRAINT sync_streams_mode_check CHECK (mode IN ('upsert', 'append', 'mirror', 'soft_delete')),
 	CONSTRAINT sync_streams_synced_at_rows_check CHECK (synced_at_rows IN ('changed', 'all')),
 	CONSTRAINT sync_streams_duplicates_check CHECK (duplicates IN ('fail', 'last', 'reject')),
 	CONSTRAINT sync_streams_max_delete_share_check CHECK (max_delete_share BETWEEN 0 AND 1),
+	CONSTRAINT sync_streams_source_check CHECK ((query IS NULL) <> (file IS NULL)),
+	CONSTRAINT sync_streams_max_reject_share_check CHECK (max_reject_share BETWEEN 0 AND 1),
 	CONSTRAINT sync_streams_max_rejects_check CHECK (max_rejects >= 0)
 );
 REVOKE ALL ON TABLE sync_streams FROM PUBLIC;
@@ -32,8 +39,12 @@ COMMENT ON TABLE sync_streams IS
 COMMENT ON COLUMN sync_streams.stream_name IS 'Name of the stream.';
 COMMENT ON COLUMN sync_streams.target IS 'Table that rows are merged into, by its full name as in SQL.';
 COMMENT ON COLUMN sync_streams.key_columns IS 'Columns of source and target that tell rows apart, by their exact names; the target has a unique index on just these. NULL: mode append.';
-COMMENT ON COLUMN sync_streams.query IS 'Query whose rows are the source. Its columns are matched with those of the target by name.';
+COMMENT ON COLUMN sync_streams.query IS 'Query whose rows are the source; NULL: files are. Its columns are matched with those of the target by name.';
 COMMENT ON COLUMN sync_streams.server IS 'Foreign server that the query runs on; NULL: this database.';
+COMMENT ON COLUMN sync_streams.file IS 'Files of the server whose records are the source: an absolute path, with *, ? and [] as in a shell.';
+COMMENT ON COLUMN sync_streams.format IS 'json: an array of objects; ndjson: an object a line; csv. NULL: as the end of the name says, .json, .ndjson, .jsonl or .csv, before a .gz.';
+COMMENT ON COLUMN sync_streams.columns IS 'What columns are made of the fields of a record: a list as after SELECT, of the names of fields (texts), record (jsonb), file and line; * are all others by their names. NULL: *.';
+COMMENT ON COLUMN sync_streams.file_options IS 'An object: encoding; for json records, the names of the fields that lead to the array, separated by dots; for csv header (true, or an array of names where files have none), delimiter, null, quote and escape as COPY has them.';
 COMMENT ON COLUMN sync_streams.mode IS 'upsert: new rows are added and changed ones updated; append: all are added; mirror: as upsert, and rows that the source does not have are deleted; soft_delete: these are marked instead.';
 COMMENT ON COLUMN sync_streams.synced_at IS 'Column of the target that gets the time of the transaction when a row is written; NULL: none.';
 COMMENT ON COLUMN sync_streams.synced_at_rows IS 'changed: rows that are added or updated get it; all: rows that are right already get it too, which writes each of them.';
@@ -41,7 +52,8 @@ COMMENT ON COLUMN sync_streams.deleted_at IS 'Column of the target that mode sof
 COMMENT ON COLUMN sync_streams.duplicates IS 'When several rows of the source have one key: fail: the run fails; last: the last one by order_by is taken; reject: likewise, and the others are put aside.';
 COMMENT ON COLUMN sync_streams.order_by IS 'Columns of the source that order rows with one key, by their exact names; NULLs come last.';
 COMMENT ON COLUMN sync_streams.max_delete_share IS 'A run fails that would delete, or mark, more than this share of the rows of the target; between 0 and 1.';
-COMMENT ON COLUMN sync_streams.max_rejects IS 'How many rows may be put aside in sync_rejects; a run with more fails and changes nothing. 0: the first such row fails the run.';
+COMMENT ON COLUMN sync_streams.max_rejects IS 'How many rows may be put aside in sync_rejects; a run with more fails and changes nothing. 0: the first such row fails the run, unless there is a max_reject_share.';
+COMMENT ON COLUMN sync_streams.max_reject_share IS 'Which share of the rows read may be put aside, between 0 and 1; a run with more fails and changes nothing. NULL: it does not matter.';
 COMMENT ON COLUMN sync_streams.watermark IS 'Column of the source that tells which rows are new: a time, a number or a text that grows, or the xmin of a table. A run reads the rows from the watermark of the last one on, and those that have none. NULL: each run reads everything.';
 COMMENT ON COLUMN sync_streams.lookback IS 'How far before the watermark a run begins: an interval for a time, a number for a number; NULL: at the watermark.';
 
@@ -76,6 +88,10 @@ CREATE TABLE sync_rejects (
 	error_message text NOT NULL,
 	error_detail text,
 	raw jsonb NOT NULL,
+	file_name text,
+	line_number bigint,
+	refused_at text NOT NULL,
+	CONSTRAINT sync_rejects_refused_at_check CHECK (refused_at IN ('read', 'merge')),
 	CONSTRAINT sync_rejects_pkey PRIMARY KEY (reject_id)
 );
 CREATE INDEX sync_rejects_history_id_idx ON sync_rejects (history_id);
@@ -93,7 +109,10 @@ COMMENT ON COLUMN sync_rejects.column_name IS 'The column that is at fault, wher
 COMMENT ON COLUMN sync_rejects.error_sqlstate IS 'SQLSTATE of what is wrong with it.';
 COMMENT ON COLUMN sync_rejects.error_message IS 'What is wrong with it.';
 COMMENT ON COLUMN sync_rejects.error_detail IS 'More about that.';
-COMMENT ON COLUMN sync_rejects.raw IS 'The row itself.';
+COMMENT ON COLUMN sync_rejects.raw IS 'The row: as the source has it where it was refused at read, else in the columns of the target. What is no JSON is a string.';
+COMMENT ON COLUMN sync_rejects.file_name IS 'The file that it is in; NULL: it is from no file.';
+COMMENT ON COLUMN sync_rejects.line_number IS 'The line of the file that it begins in.';
+COMMENT ON COLUMN sync_rejects.refused_at IS 'read: its values cannot be those of the columns; merge: a key, a constraint or a trigger refused it.';
 
 CREATE FUNCTION sync_create_stream(name text, target text,
 	key text[] DEFAULT NULL, query text DEFAULT NULL, server text DEFAULT NULL,
@@ -101,12 +120,14 @@ CREATE FUNCTION sync_create_stream(name text, target text,
 	synced_at_rows text DEFAULT 'changed', deleted_at text DEFAULT NULL,
 	duplicates text DEFAULT 'fail', order_by text[] DEFAULT NULL,
 	max_delete_share numeric DEFAULT 0.5, max_rejects bigint DEFAULT 0,
-	watermark text DEFAULT NULL, lookback text DEFAULT NULL) RETURNS void
+	watermark text DEFAULT NULL, lookback text DEFAULT NULL,
+	file text DEFAULT NULL, format text DEFAULT NULL, columns text DEFAULT NULL,
+	file_options jsonb DEFAULT NULL, max_reject_share numeric DEFAULT NULL) RETURNS void
 	LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'sync_sql_create_stream';
-REVOKE ALL ON FUNCTION sync_create_stream(text, text, text[], text, text, text, text, text, text, text, text[], numeric, bigint, text, text) FROM PUBLIC;
-COMMENT ON FUNCTION sync_create_stream(text, text, text[], text, text, text, text, text, text, text, text[], numeric, bigint, text, text) IS
+REVOKE ALL ON FUNCTION sync_create_stream(text, text, text[], text, text, text, text, text, text, text, text[], numeric, bigint, text, text, text, text, text, jsonb, numeric) FROM PUBLIC;
+COMMENT ON FUNCTION sync_create_stream(text, text, text[], text, text, text, text, text, text, text, text[], numeric, bigint, text, text, text, text, text, jsonb, numeric) IS
 'Declare a stream; sync_run runs it. The columns of sync_streams explain the arguments.
-Errors: 22023 the definition contradicts itself, 42601 not a query, 42710 the name is taken, 42P01 no such table, 42703 a column is missing, 42809 not a table, 42P10 no unique index on the key, 42704 no such server.';
+Errors: 22023 the definition contradicts itself, 42601 not a query, 42710 the name is taken, 42P01 no such table, 42703 a column is missing, 42809 not a table, 42P10 no unique index on the key, 42704 no such server, 42501 no right to read files.';
 
 CREATE FUNCTION sync_drop_stream(name text) RETURNS void
 	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'sync_sql_drop_stream';
@@ -122,10 +143,10 @@ CREATE FUNCTION sync_run(stream text, dry_run boolean DEFAULT false,
 	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'sync_sql_run';
 REVOKE ALL ON FUNCTION sync_run(text, boolean, boolean) FROM PUBLIC;
 COMMENT ON FUNCTION sync_run(text, boolean, boolean) IS
-'Run a stream: read its source, and write into its target what is new, changed or gone, with the rights of the caller. Returns what was done: rows read, rows by what became of them, bytes that came from another server, and the time it took.
+'Run a stream: read its source, and write into its target what is new, changed or gone, with the rights of the caller. Returns what was done: rows read, rows by what became of them, bytes that came from another server or from files, and the time it took.
 dry_run: write nothing, and return what would be done; works on a standby too.
 full_refresh: read everything, whatever the watermark.
-Errors: 42704 no such stream, 21000 several rows with one key, 23502 no value in the key, SY003 more rejects than max_rejects, 55000 more deletes than max_delete_share or an empty source, 08001 and 08006 no connection, and those of source and target.';
+Errors: 42704 no such stream, 21000 several rows with one key, 23502 no value in the key, SY003 more rejects than max_rejects, 55000 more deletes than max_delete_share or an empty source, 08001 and 08006 no connection, 58P01 no such file, XX001 a file is cut off, and those of source and target.';
 
 CREATE FUNCTION sync_diff(stream text, max_rows integer DEFAULT 100,
 	OUT action text, OUT key jsonb, OUT before jsonb, OUT after jsonb) RETURNS SETOF record

@@ -17,6 +17,7 @@
 #include "flow/flow_watermark.h"
 #include "kit/kit_expr.h"
 
+static void check_source(SyncStream *stream);
 static void check_key(SyncStream *stream);
 static void check_choices(SyncStream *stream);
 static void refuse_if(bool wrong,
@@ -34,12 +35,7 @@ sync_flow_check(SyncStream *stream)
 			  stream,
 			  "It has no target.",
 			  "Name a table of this database.");
-	refuse_if(stream->query == NULL,
-			  stream,
-			  "It has no source.",
-			  "Give a query, and the server to run it on where that is not this database.");
-	sync_kit_check_query(stream->query,
-						 psprintf("the query of %s", stream->label));
+	check_source(stream);
 	check_key(stream);
 	check_choices(stream);
 }
@@ -63,7 +59,9 @@ sync_flow_create(SyncStream *stream)
 					   stream->label),
 				errdetail("It is gone at the end of this session, and the stream is not."),
 				errhint("Use sync_upsert(), which needs no stream."));
-	if (stream->server)
+	if (stream->files && !sync_stage_files_known(stream->files, stream->label))
+		/* the files say it, and need not be there now */;
+	else if (stream->server)
 		(void) GetForeignServerByName(stream->server, false);
 	else
 	{
@@ -74,6 +72,33 @@ sync_flow_create(SyncStream *stream)
 	}
 	sync_flow_store(stream, flow->target->qualified);
 	sync_flow_close(flow);
+}
+
+/*
+ * There is one source, a query or files.
+ */
+static void
+check_source(SyncStream *stream)
+{
+	SyncFiles *files = stream->files;
+
+	refuse_if(stream->query == NULL && files == NULL,
+			  stream,
+			  "It has no source.",
+			  "Give a query, and the server to run it on where that is not this database; or a file.");
+	refuse_if(files && files->pattern == NULL,
+			  stream,
+			  "It says how files are to be read, and names none.",
+			  "Name them with file, or leave out format, columns and file_options.");
+	refuse_if(files && (stream->query || stream->server),
+			  stream,
+			  "It has two sources, a query and a file.",
+			  "Leave out query and server: what is made of the fields of a record is said by columns.");
+	if (files)
+		sync_stage_check_files(files, stream->label);
+	else
+		sync_kit_check_query(stream->query,
+							 psprintf("the query of %s", stream->label));
 }
 
 /*
@@ -126,7 +151,8 @@ check_choices(SyncStream *stream)
 			  stream,
 			  "synced_at_rows says which rows get a time, and there is no column for it.",
 			  "Name the column with synced_at.");
-	refuse_if(stream->duplicates == SYNC_DUPLICATES_LAST && !stream->order_by,
+	refuse_if(stream->duplicates == SYNC_DUPLICATES_LAST && !stream->order_by &&
+				  !stream->files,
 			  stream,
 			  "It is not said which of several rows with one key is the last.",
 			  "Name the columns that order them: order_by => '{updated_at}'.");
@@ -142,10 +168,20 @@ check_choices(SyncStream *stream)
 			  stream,
 			  "lookback says how far before the watermark to begin, and there is none.",
 			  "Name the column with watermark.");
+	refuse_if(stream->watermark && stream->files,
+			  stream,
+			  "Files are read whole, and have no watermark.",
+			  "Leave out watermark.");
 	refuse_if(stream->watermark && stream->mode == SYNC_MODE_APPEND,
 			  stream,
 			  "Mode append would add again the rows at the watermark, which each run reads once more.",
 			  "Choose mode upsert, with a key.");
+	refuse_if(!isinf(stream->max_reject_share) &&
+				  !(stream->max_reject_share >= 0 &&
+					stream->max_reject_share <= 1),
+			  stream,
+			  psprintf("max_reject_share is %g.", stream->max_reject_share),
+			  "It is a share, between 0 and 1.");
 	refuse_if(stream->max_rejects < 0,
 			  stream,
 			  psprintf("max_rejects is " INT64_FORMAT ".", stream->max_rejects),

@@ -90,6 +90,32 @@ sync_flow_match(SyncFlow *flow)
 }
 
 /*
+ * The names of the columns of the target that a source of records has where a
+ * stream does not say which: the key, and all that nothing else gives a value
+ * to.
+ */
+List *
+sync_flow_plain_columns(SyncStream *stream, SyncTarget *target)
+{
+	TupleDesc columns = RelationGetDescr(target->relation);
+	List *names = list_copy(stream->key);
+
+	for (int i = 0; i < columns->natts; i++)
+	{
+		Form_pg_attribute column = TupleDescAttr(columns, i);
+		char *name = NameStr(column->attname);
+
+		if (column->attisdropped || column->atthasdef || column->attidentity ||
+			names_column(names, name) ||
+			(stream->synced_at && strcmp(name, stream->synced_at) == 0) ||
+			(stream->deleted_at && strcmp(name, stream->deleted_at) == 0))
+			continue;
+		names = lappend(names, name);
+	}
+	return names;
+}
+
+/*
  * Whether a list of names has that one.
  */
 static bool

@@ -11,6 +11,8 @@
 
 #include "flow/flow.h"
 
+static SyncSource *open_source(SyncFlow *flow);
+
 /*
  * Open the target of a stream and see that it has what the stream names.  The
  * flow lives in the current memory context, and is closed by sync_flow_close
@@ -36,15 +38,17 @@ sync_flow_open_source(SyncFlow *flow)
 {
 	SyncStream *stream = flow->stream;
 
-	flow->source = sync_stage_open(stream->query, stream->server);
+	flow->source = open_source(flow);
 	sync_flow_match(flow);
-	flow->rejects = sync_flow_rejects_create(stream, flow->merge.desc);
+	flow->rejects = sync_flow_rejects_create(flow);
 
 	flow->reading.order_by = stream->order_by;
 	flow->reading.duplicates = stream->duplicates;
 	flow->reading.target = RelationGetRelid(flow->target->relation);
 	flow->reading.target_name = flow->target->name;
+	flow->reading.rejects = sync_flow_allows_rejects(stream);
 	flow->reading.reject = sync_flow_reject;
+	flow->reading.reject_raw = sync_flow_reject_raw;
 	flow->reading.reject_arg = flow->rejects;
 
 	flow->merge.target = flow->target;
@@ -54,7 +58,7 @@ sync_flow_open_source(SyncFlow *flow)
 	flow->merge.deleted_at = stream->deleted_at;
 	flow->merge.max_delete_share = stream->max_delete_share;
 	flow->merge.waits = stream->server != NULL;
-	flow->merge.rejects = stream->max_rejects > 0;
+	flow->merge.rejects = flow->reading.rejects;
 	flow->merge.reject = sync_flow_reject;
 	flow->merge.reject_arg = flow->rejects;
 }
@@ -70,4 +74,19 @@ sync_flow_close(SyncFlow *flow)
 	if (flow->rejects)
 		sync_flow_rejects_free(flow->rejects);
 	sync_merge_close_target(flow->target);
+}
+
+/*
+ * Open the source that the stream declares.
+ */
+static SyncSource *
+open_source(SyncFlow *flow)
+{
+	SyncStream *stream = flow->stream;
+
+	if (stream->files == NULL)
+		return sync_stage_open(stream->query, stream->server);
+	return sync_stage_open_files(stream->files,
+								 sync_flow_plain_columns(stream, flow->target),
+								 stream->label);
 }

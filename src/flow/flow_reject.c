@@ -28,17 +28,26 @@ enum RejectColumn
 	REJECT_MESSAGE,
 	REJECT_DETAIL,
 	REJECT_RAW,
+	REJECT_FILE,
+	REJECT_LINE,
+	REJECT_REFUSED_AT,
 	REJECT_COLUMNS
 };
 
 struct SyncRejects
 {
 	SyncStream *stream;
+	SyncSource *source;
 	TupleDesc row;			  /* what rows consist of */
 	SyncStagedRows *gathered; /* numbered */
 	MemoryContext scratch;	  /* for the row at hand */
 };
 
+static void put_aside(SyncRejects *rejects,
+					  int64 number,
+					  const char *raw,
+					  const char *refused_at,
+					  ErrorData *error);
 static void put_text(Datum *values, bool *nulls, int i, const char *text);
 
 /*
@@ -51,10 +60,10 @@ sync_flow_rejects_init(void)
 }
 
 /*
- * Prepare to gather rows of that form, in the current memory context.
+ * Prepare to gather rows of a flow, in the current memory context.
  */
 SyncRejects *
-sync_flow_rejects_create(SyncStream *stream, TupleDesc row)
+sync_flow_rejects_create(SyncFlow *flow)
 {
 	static const char *const names[] = {
 		"column_name",
@@ -62,19 +71,33 @@ sync_flow_rejects_create(SyncStream *stream, TupleDesc row)
 		"error_message",
 		"error_detail",
 		"raw",
+		"file_name",
+		"line_number",
+		"refused_at",
 	};
 	SyncRejects *rejects = palloc0(sizeof(SyncRejects));
 	TupleDesc desc = CreateTemplateTupleDesc(REJECT_COLUMNS);
 
 	for (int i = 0; i < REJECT_COLUMNS; i++)
 		TupleDescInitEntry(desc, i + 1, names[i], TEXTOID, -1, 0);
-	rejects->stream = stream;
-	rejects->row = row;
+	rejects->stream = flow->stream;
+	rejects->source = flow->source;
+	rejects->row = flow->merge.desc;
 	rejects->gathered = sync_kit_staged_create("sync_rejected", desc, true);
 	rejects->scratch = AllocSetContextCreate(CurrentMemoryContext,
 											 "sync reject",
 											 ALLOCSET_DEFAULT_SIZES);
 	return rejects;
+}
+
+/*
+ * Whether rows may be put aside.
+ */
+bool
+sync_flow_allows_rejects(SyncStream *stream)
+{
+	return stream->max_rejects > 0 ||
+		   (stream->max_reject_share > 0 && !isinf(stream->max_reject_share));
 }
 
 /*
@@ -85,6 +108,33 @@ void
 sync_flow_reject(void *arg, SyncRow *row, ErrorData *error)
 {
 	SyncRejects *rejects = arg;
+	MemoryContext caller = MemoryContextSwitchTo(rejects->scratch);
+	char *raw = sync_kit_print_json(rejects->row, row);
+
+	MemoryContextSwitchTo(caller);
+	put_aside(rejects, row->number, raw, "merge", error);
+}
+
+/*
+ * Put a row aside that cannot be one of the target's; a SyncRawSink.  Raises as
+ * sync_flow_reject does.
+ */
+void
+sync_flow_reject_raw(void *arg, int64 number, const char *raw, ErrorData *error)
+{
+	put_aside(arg, number, raw, "read", error);
+}
+
+/*
+ * Put a row aside that was refused at that step.
+ */
+static void
+put_aside(SyncRejects *rejects,
+		  int64 number,
+		  const char *raw,
+		  const char *refused_at,
+		  ErrorData *error)
+{
 	SyncStream *stream = rejects->stream;
 	MemoryContext caller;
 	Datum values[REJECT_COLUMNS];
@@ -92,12 +142,15 @@ sync_flow_reject(void *arg, SyncRow *row, ErrorData *error)
 	SyncRow reject = {
 		.values = values,
 		.nulls = nulls,
-		.number = row->number,
+		.number = number,
 	};
+	const char *file = NULL;
+	int64 line = 0;
 
-	if (stream->max_rejects == 0)
+	if (!sync_flow_allows_rejects(stream))
 		ThrowErrorData(error);
-	if (rejects->gathered->count == stream->max_rejects)
+	if (stream->max_rejects > 0 &&
+		rejects->gathered->count == stream->max_rejects)
 		ereport(ERROR,
 				errcode(SYNC_ERRCODE_TOO_MANY_REJECTS),
 				errmsg("%s has more rejects than max_rejects allows",
@@ -105,7 +158,7 @@ sync_flow_reject(void *arg, SyncRow *row, ErrorData *error)
 				errdetail("It allows " INT64_FORMAT
 						  ". The next one is row " INT64_FORMAT ": %s.",
 						  stream->max_rejects,
-						  row->number,
+						  number,
 						  error->message),
 				errhint("Look at the source, or raise max_rejects."));
 
@@ -117,7 +170,14 @@ sync_flow_reject(void *arg, SyncRow *row, ErrorData *error)
 			 unpack_sql_state(error->sqlerrcode));
 	put_text(values, nulls, REJECT_MESSAGE, error->message);
 	put_text(values, nulls, REJECT_DETAIL, error->detail);
-	put_text(values, nulls, REJECT_RAW, sync_kit_print_json(rejects->row, row));
+	put_text(values, nulls, REJECT_RAW, raw);
+	(void) sync_stage_place(rejects->source, number, &file, &line);
+	put_text(values, nulls, REJECT_FILE, file);
+	put_text(values,
+			 nulls,
+			 REJECT_LINE,
+			 line > 0 ? psprintf(INT64_FORMAT, line) : NULL);
+	put_text(values, nulls, REJECT_REFUSED_AT, refused_at);
 	MemoryContextSwitchTo(caller);
 	sync_kit_staged_put(rejects->gathered, &reject);
 	MemoryContextReset(rejects->scratch);
@@ -130,6 +190,29 @@ int64
 sync_flow_rejects_count(SyncRejects *rejects)
 {
 	return rejects->gathered->count;
+}
+
+/*
+ * Raise where they are a larger share of the rows that were read than they may
+ * be.
+ */
+void
+sync_flow_rejects_check(SyncRejects *rejects, int64 rows_read)
+{
+	SyncStream *stream = rejects->stream;
+	int64 count = rejects->gathered->count;
+
+	if (count > 0 && count > stream->max_reject_share * rows_read)
+		ereport(ERROR,
+				errcode(SYNC_ERRCODE_TOO_MANY_REJECTS),
+				errmsg("%s has more rejects than max_reject_share allows",
+					   stream->label),
+				errdetail("They are " INT64_FORMAT " of " INT64_FORMAT
+						  " rows, which is more than the share %g.",
+						  count,
+						  rows_read,
+						  stream->max_reject_share),
+				errhint("Look at the source, or raise max_reject_share."));
 }
 
 /*
@@ -150,10 +233,11 @@ sync_flow_rejects_store(SyncRejects *rejects, int64 history_id)
 	sql =
 		sync_kit_bind_schema("INSERT INTO @extschema@.sync_rejects (history_id, stream_name,"
 							 " row_number, column_name, error_sqlstate, error_message,"
-							 " error_detail, raw) "
+							 " error_detail, raw, file_name, line_number, refused_at) "
 							 "SELECT $1::bigint, $2, r.\"" SYNC_NUMBER_COLUMN
 							 "\", r.column_name, r.error_sqlstate,"
-							 " r.error_message, r.error_detail, r.raw::jsonb "
+							 " r.error_message, r.error_detail, r.raw::jsonb,"
+							 " r.file_name, r.line_number::bigint, r.refused_at "
 							 "FROM sync_rejected AS r");
 	sync_kit_owner_enter(&scope);
 	(void) sync_kit_spi_run_with(sql,

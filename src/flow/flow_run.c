@@ -35,6 +35,10 @@ static void perform_writing(void *arg);
 static void perform(StreamRun *work);
 static SyncDelta *compare(StreamRun *work, SyncFlow *flow, SyncCounts *counts);
 static void add_details(SyncRun *run, SyncFlow *flow, int64 superseded);
+static void keep_gone(StreamRun *work,
+					  SyncFlow *flow,
+					  SyncDelta *delta,
+					  SyncCounts *counts);
 static void sum_up(StreamRun *work, SyncFlow *flow, SyncCounts *counts);
 static void name_stream(void *stream);
 
@@ -112,6 +116,7 @@ perform(StreamRun *work)
 		sync_merge_delta_free(delta);
 	}
 	sum_up(work, flow, &counts);
+	sync_flow_rejects_check(flow->rejects, work->run->rows_read);
 	if (!work->dry_run)
 	{
 		sync_flow_verify(flow, work->run);
@@ -148,6 +153,8 @@ compare(StreamRun *work, SyncFlow *flow, SyncCounts *counts)
 					   counts);
 	sync_stage_read_end(reader);
 	PopActiveSnapshot();
+	if (flow->reading.refused > 0 && counts->deleted > 0)
+		keep_gone(work, flow, delta, counts);
 
 	work->run->rows_read = sync_stage_rows(reader);
 	work->run->bytes = sync_stage_bytes(flow->source);
@@ -157,6 +164,27 @@ compare(StreamRun *work, SyncFlow *flow, SyncCounts *counts)
 				errcode(ERRCODE_NO_DATA),
 				errmsg("the source of %s is empty", work->stream->label));
 	return delta;
+}
+
+/*
+ * Let rows stay that the source seems not to have: among those that could not
+ * be read may be theirs.
+ */
+static void
+keep_gone(StreamRun *work, SyncFlow *flow, SyncDelta *delta, SyncCounts *counts)
+{
+	ereport(WARNING,
+			errcode(ERRCODE_WARNING),
+			errmsg("%s deletes nothing, as " INT64_FORMAT
+				   " rows of its source could not be read",
+				   work->stream->label,
+				   flow->reading.refused),
+			errdetail("Of the target, " INT64_FORMAT
+					  " rows are not among those that could be read.",
+					  counts->deleted));
+	counts->deleted = 0;
+	if (delta)
+		sync_merge_delta_keep_gone(delta);
 }
 
 /*

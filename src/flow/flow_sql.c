@@ -13,6 +13,7 @@
 #include "utils/builtins.h"
 #include "utils/float.h"
 #include "utils/fmgrprotos.h"
+#include "utils/jsonb.h"
 #include "utils/numeric.h"
 #include "utils/timestamp.h"
 #include "utils/tuplestore.h"
@@ -26,6 +27,8 @@ PG_FUNCTION_INFO_V1(sync_sql_drop_stream);
 PG_FUNCTION_INFO_V1(sync_sql_run);
 PG_FUNCTION_INFO_V1(sync_sql_upsert);
 
+static double share_argument(FunctionCallInfo fcinfo, int i, double otherwise);
+static SyncFiles *files_arguments(FunctionCallInfo fcinfo, int i);
 static Datum counts_row(FunctionCallInfo fcinfo, SyncRun *run);
 static void put_diff(void *arg,
 					 const char *action,
@@ -38,7 +41,8 @@ static void put_diff(void *arg,
  *		server text, mode text, synced_at text, synced_at_rows text,
  *		deleted_at text, duplicates text, order_by text[],
  *		max_delete_share numeric, max_rejects bigint, watermark text,
- *		lookback text) RETURNS void
+ *		lookback text, file text, format text, columns text,
+ *		file_options jsonb, max_reject_share numeric) RETURNS void
  */
 Datum
 sync_sql_create_stream(PG_FUNCTION_ARGS)
@@ -65,14 +69,12 @@ sync_sql_create_stream(PG_FUNCTION_ARGS)
 	stream.duplicates =
 		sync_flow_duplicates(sync_kit_text_argument(fcinfo, 9), stream.label);
 	stream.order_by = sync_kit_texts_argument(fcinfo, 10, "order_by");
-	stream.max_delete_share = get_float8_nan();
-	if (!PG_ARGISNULL(11))
-		stream.max_delete_share =
-			DatumGetFloat8(DirectFunctionCall1(numeric_float8,
-											   PG_GETARG_DATUM(11)));
+	stream.max_delete_share = share_argument(fcinfo, 11, get_float8_nan());
 	stream.max_rejects = PG_ARGISNULL(12) ? 0 : PG_GETARG_INT64(12);
 	stream.watermark = sync_kit_text_argument(fcinfo, 13);
 	stream.lookback = sync_kit_text_argument(fcinfo, 14);
+	stream.files = files_arguments(fcinfo, 15);
+	stream.max_reject_share = share_argument(fcinfo, 19, SYNC_NO_SHARE);
 
 	sync_flow_create(&stream);
 	PG_RETURN_VOID();
@@ -110,7 +112,10 @@ sync_sql_run(PG_FUNCTION_ARGS)
 Datum
 sync_sql_upsert(PG_FUNCTION_ARGS)
 {
-	SyncStream stream = {.mode = SYNC_MODE_UPSERT};
+	SyncStream stream = {
+		.mode = SYNC_MODE_UPSERT,
+		.max_reject_share = SYNC_NO_SHARE,
+	};
 
 	stream.target = sync_kit_text_argument(fcinfo, 0);
 	stream.label =
@@ -148,6 +153,38 @@ sync_sql_diff(PG_FUNCTION_ARGS)
 				   put_diff,
 				   fcinfo->resultinfo);
 	return (Datum) 0;
+}
+
+/*
+ * A share between 0 and 1, or what NULL means.
+ */
+static double
+share_argument(FunctionCallInfo fcinfo, int i, double otherwise)
+{
+	if (PG_ARGISNULL(i))
+		return otherwise;
+	return DatumGetFloat8(DirectFunctionCall1(numeric_float8,
+											  PG_GETARG_DATUM(i)));
+}
+
+/*
+ * What says which files are the source: four arguments from the one at "i" on.
+ * NULL where there are none.
+ */
+static SyncFiles *
+files_arguments(FunctionCallInfo fcinfo, int i)
+{
+	SyncFiles *files = palloc0(sizeof(SyncFiles));
+
+	files->pattern = sync_kit_text_argument(fcinfo, i);
+	files->format = sync_kit_text_argument(fcinfo, i + 1);
+	files->columns = sync_kit_text_argument(fcinfo, i + 2);
+	if (!PG_ARGISNULL(i + 3))
+		files->options =
+			JsonbToCString(NULL, &PG_GETARG_JSONB_P(i + 3)->root, 0);
+	return files->pattern || files->format || files->columns || files->options
+			   ? files
+			   : NULL;
 }
 
 /*

@@ -30,6 +30,11 @@ enum HeadCell
 	HEAD_MAX_REJECTS,
 	HEAD_WATERMARK,
 	HEAD_LOOKBACK,
+	HEAD_FILE,
+	HEAD_FORMAT,
+	HEAD_COLUMNS,
+	HEAD_FILE_OPTIONS,
+	HEAD_MAX_REJECT_SHARE,
 };
 
 /* The words of each choice, in the order of its enum */
@@ -43,6 +48,7 @@ static const char *const duplicates[] = {"fail", "last", "reject"};
 static const char *const synced_at_rows[] = {"changed", "all"};
 
 static SyncRows *load_head(const char *name);
+static SyncFiles *files_of_head(char **head);
 static List *load_names(const char *stream, const char *sql);
 static void set_names(ParamExternData *param, List *names);
 static void report_missing(const char *name);
@@ -82,6 +88,10 @@ sync_flow_load(const char *name)
 	stream->max_rejects = strtoi64(head[HEAD_MAX_REJECTS], NULL, 10);
 	stream->watermark = head[HEAD_WATERMARK];
 	stream->lookback = head[HEAD_LOOKBACK];
+	stream->files = files_of_head(head);
+	stream->max_reject_share =
+		head[HEAD_MAX_REJECT_SHARE] ? strtod(head[HEAD_MAX_REJECT_SHARE], NULL)
+									: SYNC_NO_SHARE;
 	stream->key = load_names(name,
 							 "SELECT n.name FROM @extschema@.sync_streams,"
 							 " unnest(key_columns) WITH ORDINALITY AS n (name)"
@@ -101,6 +111,8 @@ sync_flow_load(const char *name)
 void
 sync_flow_store(SyncStream *stream, const char *target)
 {
+	static const SyncFiles no_files = {0};
+	const SyncFiles *files = stream->files ? stream->files : &no_files;
 	const char *values[] = {
 		stream->name,
 		target,
@@ -117,6 +129,13 @@ sync_flow_store(SyncStream *stream, const char *target)
 		stream->lookback,
 		NULL, /* key and order_by, set below */
 		NULL,
+		files->pattern,
+		files->format,
+		files->columns,
+		files->options,
+		isinf(stream->max_reject_share)
+			? NULL
+			: psprintf("%.15g", stream->max_reject_share),
 	};
 	ParamListInfo params = sync_kit_text_params(lengthof(values), values);
 
@@ -125,9 +144,11 @@ sync_flow_store(SyncStream *stream, const char *target)
 	if (sync_kit_spi_run_own(
 			"INSERT INTO @extschema@.sync_streams (stream_name, target, query,"
 			" server, mode, synced_at, synced_at_rows, deleted_at, duplicates,"
-			" max_delete_share, max_rejects, watermark, lookback, key_columns, order_by) "
+			" max_delete_share, max_rejects, watermark, lookback, key_columns,"
+			" order_by, file, format, columns, file_options, max_reject_share) "
 			"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::numeric,"
-			" $11::bigint, $12, $13, $14, $15) ON CONFLICT DO NOTHING",
+			" $11::bigint, $12, $13, $14, $15, $16, $17, $18, $19::jsonb,"
+			" $20::numeric) ON CONFLICT DO NOTHING",
 			params,
 			false,
 			NULL,
@@ -199,10 +220,29 @@ load_head(const char *name)
 	return sync_kit_spi_rows_own("SELECT stream_name, target, query, server,"
 								 " mode, synced_at, synced_at_rows, deleted_at,"
 								 " duplicates, max_delete_share, max_rejects,"
-								 " watermark, lookback "
+								 " watermark, lookback, file, format, columns,"
+								 " file_options, max_reject_share "
 								 "FROM @extschema@.sync_streams "
 								 "WHERE stream_name = $1",
 								 sync_kit_text_params(1, &name));
+}
+
+/*
+ * The files that are the source of a stream, NULL where none are.
+ */
+static SyncFiles *
+files_of_head(char **head)
+{
+	SyncFiles *files;
+
+	if (head[HEAD_FILE] == NULL)
+		return NULL;
+	files = palloc(sizeof(SyncFiles));
+	files->pattern = head[HEAD_FILE];
+	files->format = head[HEAD_FORMAT];
+	files->columns = head[HEAD_COLUMNS];
+	files->options = head[HEAD_FILE_OPTIONS];
+	return files;
 }
 
 /*

@@ -48,3 +48,21 @@ sync_kit_attempt(void (*work)(void *arg), void *arg)
 		ReThrowError(error);
 	return error;
 }
+
+/*
+ * Whether an error tells of the values of a row: constraints, what values can
+ * be, and what a trigger raises.
+ */
+bool
+sync_kit_is_fault_of_row(ErrorData *error)
+{
+	switch (ERRCODE_TO_CATEGORY(error->sqlerrcode))
+	{
+		case ERRCODE_DATA_EXCEPTION:
+		case ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION:
+		case ERRCODE_PROGRAM_LIMIT_EXCEEDED: /* too large for an index */
+			return true;
+		default:
+			return error->sqlerrcode == ERRCODE_RAISE_EXCEPTION;
+	}
+}

@@ -12,9 +12,11 @@
 
 #include "executor/executor.h"
 #include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
 #include "parser/parse_coerce.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 
 #include "kit/kit_coerce.h"
 
@@ -63,6 +65,65 @@ sync_kit_coercion_create(Form_pg_attribute from, Form_pg_attribute to)
 	coercion->state = ExecInitExpr(expression_planner((Expr *) coerced), NULL);
 	coercion->context = CreateStandaloneExprContext();
 	return coercion;
+}
+
+/*
+ * The same where the type may be cast to, as in a query, and its length and
+ * precision are then assigned.
+ */
+SyncCoercion *
+sync_kit_cast_create(Form_pg_attribute from, Form_pg_attribute to)
+{
+	CaseTestExpr *value = makeNode(CaseTestExpr);
+	SyncCoercion *coercion;
+	Node *cast;
+
+	value->typeId = from->atttypid;
+	value->typeMod = from->atttypmod;
+	value->collation = from->attcollation;
+	cast = sync_kit_cast_tree((Node *) value, to);
+	if (cast == (Node *) value)
+		return NULL;
+
+	coercion = palloc0(sizeof(SyncCoercion));
+	coercion->state = ExecInitExpr(expression_planner((Expr *) cast), NULL);
+	coercion->context = CreateStandaloneExprContext();
+	return coercion;
+}
+
+/*
+ * An expression made fit for a column: cast to its bare type, and assigned to
+ * it.  Raises where there is no such cast.
+ */
+Node *
+sync_kit_cast_tree(Node *value, Form_pg_attribute to)
+{
+	Oid base = getBaseType(to->atttypid);
+	Node *cast =
+		coerce_to_target_type(NULL,
+							  value,
+							  exprType(value),
+							  base,
+							  -1,
+							  COERCION_EXPLICIT,
+							  COERCE_EXPLICIT_CAST,
+							  -1);
+
+	if (cast == NULL)
+		ereport(ERROR,
+				errcode(ERRCODE_CANNOT_COERCE),
+				errmsg("column \"%s\" is of type %s, and %s cannot be cast to that",
+					   NameStr(to->attname),
+					   format_type_be(to->atttypid),
+					   format_type_be(exprType(value))));
+	return coerce_to_target_type(NULL,
+								 cast,
+								 base,
+								 to->atttypid,
+								 to->atttypmod,
+								 COERCION_ASSIGNMENT,
+								 COERCE_IMPLICIT_CAST,
+								 -1);
 }
 
 /*

@@ -9,6 +9,7 @@
 #define KIT_COMPAT_H
 
 #include "catalog/pg_foreign_server.h"
+#include "common/jsonapi.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/regproc.h"
@@ -63,5 +64,30 @@ sync_compat_name_list(const char *name)
 	return stringToQualifiedNameList(name);
 #endif
 }
+
+/*
+ * A context for reading a JSON text with its strings unescaped, in the current
+ * memory context.  Servers from 17 on can be given one to fill.
+ */
+static inline JsonLexContext *
+sync_compat_json_lexer(char *json, int length, int encoding)
+{
+#if PG_VERSION_NUM >= 170000
+	return makeJsonLexContextCstringLen(NULL, json, length, encoding, true);
+#else
+	return makeJsonLexContextCstringLen(json, length, encoding, true);
+#endif
+}
+
+/*
+ * What the actions of a JSON parser return.  Servers before 16 want nothing.
+ */
+#if PG_VERSION_NUM >= 160000
+typedef JsonParseErrorType SyncCompatJsonResult;
+#define SYNC_COMPAT_JSON_DONE JSON_SUCCESS
+#else
+typedef void SyncCompatJsonResult;
+#define SYNC_COMPAT_JSON_DONE
+#endif
 
 #endif /* KIT_COMPAT_H */

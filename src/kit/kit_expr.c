@@ -179,6 +179,46 @@ has_groups(Node *node, void *context)
 }
 
 /*
+ * Parse "text" as a list as it stands after SELECT.  "what" names it in errors.
+ * Returns the ResTargets in the current memory context; raises where the text
+ * is something else, or more.
+ */
+List *
+sync_kit_parse_targets(const char *text, const char *what)
+{
+	ExpressionContext where = {text, what};
+	ErrorContextCallback frame = {
+		.previous = error_context_stack,
+		.callback = report_expression,
+		.arg = &where,
+	};
+	SelectStmt bare = {.type = T_SelectStmt};
+	List *targets = NIL;
+	List *trees;
+
+	error_context_stack = &frame;
+	trees = raw_parser(psprintf("SELECT\n%s\n", text), RAW_PARSE_DEFAULT);
+	if (list_length(trees) == 1 &&
+		IsA(linitial_node(RawStmt, trees)->stmt, SelectStmt))
+	{
+		SelectStmt *select = (SelectStmt *) linitial_node(RawStmt, trees)->stmt;
+
+		targets = bare.targetList = select->targetList;
+		bare.limitOption = select->limitOption;
+		if (!equal(select, &bare) || has_no_value((Node *) targets, NULL))
+			targets = NIL;
+	}
+	if (targets == NIL)
+		ereport(ERROR,
+				errcode(ERRCODE_SYNTAX_ERROR),
+				errmsg("%s are not a list of columns", what),
+				errdetail("It reads: %s", text),
+				errhint("Write it as after SELECT, and nothing behind it."));
+	error_context_stack = frame.previous;
+	return targets;
+}
+
+/*
  * For an expression of the form count(DISTINCT column), the name of the
  * column; NULL for any other.
  */

@@ -123,6 +123,7 @@ extern bool sync_merge_delta_put(void *delta,
 								 SyncAction action,
 								 SyncRow *before,
 								 SyncRow *after);
+extern void sync_merge_delta_keep_gone(SyncDelta *delta);
 extern void sync_merge_delta_free(SyncDelta *delta);
 
 /* in merge_apply.c */

@@ -60,6 +60,18 @@ sync_merge_delta_put(void *arg,
 }
 
 /*
+ * Forget the rows that are gone.
+ */
+void
+sync_merge_delta_keep_gone(SyncDelta *delta)
+{
+	SyncStagedRows *deleted = delta->deleted;
+
+	delta->deleted = sync_kit_staged_like(deleted);
+	sync_kit_staged_free(deleted);
+}
+
+/*
  * Free a delta and its files.
  */
 void

@@ -45,7 +45,6 @@ static void sieve_rows(Sieve *sieve, SyncStagedRows *rows);
 static void sieve_again(Sieve *sieve, SyncStagedRows *rows);
 static ErrorData *try_rows(Sieve *sieve, SyncStagedRows *rows);
 static void attempt_write(void *attempt);
-static bool is_fault_of_row(ErrorData *error);
 static void sieve_chunk(Sieve *sieve, SyncStagedRows *chunk);
 static void put_aside(Sieve *sieve, SyncRow *row, ErrorData *error);
 static SyncStagedRows *take_rows(SyncStagedRows *from, int64 count);
@@ -132,7 +131,7 @@ try_rows(Sieve *sieve, SyncStagedRows *rows)
 	};
 	ErrorData *error = sync_kit_attempt(attempt_write, &attempt);
 
-	if (error && !is_fault_of_row(error))
+	if (error && !sync_kit_is_fault_of_row(error))
 		ReThrowError(error);
 	if (error == NULL)
 	{
@@ -152,24 +151,6 @@ attempt_write(void *arg)
 	WriteAttempt *attempt = arg;
 
 	attempt->write(attempt->merge, attempt->rows, &attempt->counts);
-}
-
-/*
- * Whether an error tells of the values of a row: constraints, what values can
- * be, and what a trigger raises.
- */
-static bool
-is_fault_of_row(ErrorData *error)
-{
-	switch (ERRCODE_TO_CATEGORY(error->sqlerrcode))
-	{
-		case ERRCODE_DATA_EXCEPTION:
-		case ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION:
-		case ERRCODE_PROGRAM_LIMIT_EXCEEDED: /* too large for an index */
-			return true;
-		default:
-			return error->sqlerrcode == ERRCODE_RAISE_EXCEPTION;
-	}
 }
 
 /*

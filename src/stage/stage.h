@@ -6,8 +6,9 @@
  * A source is opened (stage_source.c), which tells its columns; whoever wants
  * its rows says how (SyncReading) and gets a reader (stage_reader.c).  Where
  * rows come from is a file each: a query here (stage_query.c), one on a
- * foreign server (stage_server.c, stage_types.c).  Rows whose order cannot be left to
- * another server are sorted here (stage_sort.c).
+ * foreign server (stage_server.c, stage_types.c), records (stage_records.h).
+ * Rows whose order cannot be left to another server are sorted here
+ * (stage_sort.c).
  *
  *-------------------------------------------------------------------------
  */
@@ -29,9 +30,16 @@ typedef struct SyncSourceColumn
 	int attribute; /* its number there */
 } SyncSourceColumn;
 
+struct SyncRecords;
+struct SyncColumns;
+struct SyncPlaces;
+
 /* Where rows come from */
 typedef struct SyncSource
 {
+	struct SyncRecords *records; /* NULL: a query */
+	struct SyncColumns *mapping; /* of records */
+	struct SyncPlaces *places;	 /* of records; NULL: not kept */
 	const char *query;
 	const char *server; /* NULL: this database */
 	SyncRemote *remote; /* the transaction there */
@@ -49,6 +57,15 @@ typedef enum SyncDuplicates
 /* Is told of a row; must not keep it */
 typedef void (*SyncRowSeen)(void *arg, SyncRow *row);
 
+/*
+ * Takes a row that cannot be converted, by its number and as JSON, and why.  A
+ * sink may raise.
+ */
+typedef void (*SyncRawSink)(void *arg,
+							int64 number,
+							const char *raw,
+							ErrorData *error);
+
 /* How a source is to be read; lives as long as its reader */
 typedef struct SyncReading
 {
@@ -58,10 +75,13 @@ typedef struct SyncReading
 	SyncDuplicates duplicates;
 	Oid target; /* for the server's view of progress */
 	const char *target_name;
+	bool rejects; /* rows that cannot be used are put aside */
 	SyncRejectSink reject;
+	SyncRawSink reject_raw;
 	void *reject_arg;
 	SyncRowSeen seen; /* told of each row that is read; NULL: no one */
 	void *seen_arg;
+	int64 refused; /* rows that could not be converted, so far */
 } SyncReading;
 
 /* Two rows that take turns, so that one is valid while the next is made */
@@ -116,7 +136,8 @@ extern bool sync_stage_is_ordered(SyncSource *source, SyncReading *reading);
 /* in stage_sort.c */
 extern void *sync_stage_sort_start(SyncReading *reading,
 								   SyncRowNext next,
-								   void *arg);
+								   void *arg,
+								   List *order_by);
 extern SyncRow *sync_stage_sort_next(void *sorter);
 extern void sync_stage_sort_end(void *sorter);
 

@@ -15,7 +15,7 @@
 
 #include "kit/kit_order.h"
 #include "kit/kit_print.h"
-#include "stage/stage.h"
+#include "stage/stage_records.h"
 
 /* Where rows come from, each valid until the second call of "next" from there */
 typedef struct RowOrigin
@@ -60,7 +60,15 @@ sync_stage_read(SyncSource *source, SyncReading *reading)
 
 	reader->source = source;
 	reader->reading = reading;
-	if (source->remote)
+	if (source->records)
+	{
+		reader->origin.next = sync_stage_record_next;
+		reader->origin.expected = sync_stage_record_expected;
+		reader->origin.end = sync_stage_record_end;
+		reader->origin.arg = sync_stage_record_start(source, reading);
+		ordered = false;
+	}
+	else if (source->remote)
 	{
 		reader->origin.next = sync_stage_server_next;
 		reader->origin.expected = sync_stage_server_expected;
@@ -86,9 +94,11 @@ sync_stage_read(SyncSource *source, SyncReading *reading)
 	{
 		reader->sorted.next = sync_stage_sort_next;
 		reader->sorted.end = sync_stage_sort_end;
-		reader->sorted.arg = sync_stage_sort_start(reading,
-												   reader->origin.next,
-												   reader->origin.arg);
+		reader->sorted.arg =
+			sync_stage_sort_start(reading,
+								  reader->origin.next,
+								  reader->origin.arg,
+								  source->records ? reading->order_by : NIL);
 	}
 	return reader;
 }
@@ -150,7 +160,7 @@ sync_stage_read_end(SyncReader *reader)
 int64
 sync_stage_rows(SyncReader *reader)
 {
-	return reader->rows;
+	return reader->rows + reader->reading->refused;
 }
 
 /*

@@ -11,7 +11,7 @@
 #include "utils/builtins.h"
 
 #include "kit/kit_spi.h"
-#include "stage/stage.h"
+#include "stage/stage_records.h"
 
 static SyncSourceColumn *add_column(SyncSource *source,
 									const char *name,
@@ -74,11 +74,13 @@ sync_stage_ask(SyncSource *source, const char *sql)
 }
 
 /*
- * How many bytes came from another server.
+ * How many bytes came from another server, or from files.
  */
 int64
 sync_stage_bytes(SyncSource *source)
 {
+	if (source->records && source->records->bytes)
+		return source->records->bytes(source->records->arg);
 	return source->remote ? source->remote->received : 0;
 }
 
@@ -91,6 +93,9 @@ sync_stage_close(SyncSource *source)
 	if (source->remote)
 		sync_remote_close(source->remote);
 	source->remote = NULL;
+	if (source->places)
+		sync_stage_places_free(source->places);
+	source->places = NULL;
 }
 
 /*

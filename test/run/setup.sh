@@ -50,6 +50,7 @@ want_server() {
 	want "postgresql-${major:-all}-cron" test -e "$libraries/pg_cron.so"
 	want "postgresql-server-dev-${major:-all}" test -e "$headers/postgres.h"
 	want libpq-dev test -e "$include/libpq-fe.h"
+	want zlib1g-dev test -e /usr/include/zlib.h
 	want gcc command -v gcc
 	want libc6-dev test -e /usr/include/stdio.h
 	want perl command -v prove

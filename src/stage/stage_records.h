@@ -1,0 +1,149 @@
+/*-------------------------------------------------------------------------
+ *
+ * stage_records.h
+ *	  Sources that give records, which become rows one by one.
+ *
+ * The door for whoever has rows as JSON or as cells: SyncRecords is asked for
+ * one after another (stage_record.c).  What a stream makes of their fields
+ * (stage_fields.c) is a list of columns (stage_columns.c).  Rows are converted
+ * in chunks (stage_convert.c), also those of queries where some may be put
+ * aside.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef STAGE_RECORDS_H
+#define STAGE_RECORDS_H
+
+#include "stage/stage.h"
+
+/* The names of cells that come in an order */
+typedef struct SyncHeader
+{
+	int count;
+	const char **names;
+	int encoding; /* of the cells */
+	int *places;  /* of the fields that are wanted, -1: not there */
+} SyncHeader;
+
+/*
+ * A record: a JSON object, or cells under a header.  It is valid until the next
+ * one is asked for.
+ */
+typedef struct SyncRecord
+{
+	const char *text; /* NULL: cells */
+	Size length;
+	int encoding;
+	bool unterminated; /* the file ends after it, without a line feed */
+	bool mapped;	   /* its fields are named as the target's columns */
+	char **cells;	   /* a NULL one is a NULL */
+	int ncells;
+	SyncHeader *header;
+	const char *file; /* NULL: none */
+	int64 line;		  /* 0: none */
+	int64 number;	  /* 0: as they come, from 1 */
+} SyncRecord;
+
+/* Gives records */
+typedef struct SyncRecords
+{
+	bool (*next)(void *arg, SyncRecord *record); /* false: no more */
+	double (*expected)(void *arg);				 /* NULL: it is not known */
+	int64 (*bytes)(void *arg);					 /* likewise */
+	void (*end)(void *arg);						 /* NULL: nothing to do */
+	void *arg;
+} SyncRecords;
+
+/* How a field of a record is wanted */
+typedef enum SyncFieldForm
+{
+	SYNC_FIELD_TEXT,  /* as text */
+	SYNC_FIELD_JSON,  /* as JSON has it */
+	SYNC_FIELD_ARRAY, /* as text, an array of JSON as one of ours */
+} SyncFieldForm;
+
+/* A field of records that is wanted */
+typedef struct SyncField
+{
+	const char *name;
+	SyncFieldForm form;
+	char *value; /* of the record at hand; NULL: none */
+} SyncField;
+
+/* What a stream makes of the fields of records */
+typedef struct SyncColumns SyncColumns;
+
+/* Which row came from which line of which file */
+typedef struct SyncPlaces SyncPlaces;
+
+/* A row as it came; what is behind this its maker knows */
+typedef struct SyncRaw
+{
+	int64 number;
+} SyncRaw;
+
+/* Where rows come from that have to be converted one by one */
+typedef struct SyncRawRows
+{
+	/* the next one, in the current memory context; NULL: no more */
+	SyncRaw *(*next)(void *arg);
+	/* makes a row of it, in the current memory context; raises where it cannot;
+	 * says which column is at work */
+	void (*convert)(void *arg, SyncRaw *raw, SyncRow *row, int *column);
+	/* shows it as JSON; raises nothing */
+	char *(*print)(void *arg, SyncRaw *raw);
+	/* adds to an error's context where it is */
+	void (*locate)(void *arg, SyncRaw *raw);
+	/* begins anew after an error; NULL: nothing to do */
+	void (*renew)(void *arg);
+	void *arg;
+} SyncRawRows;
+
+typedef struct SyncConverter SyncConverter;
+
+/* in stage_columns.c */
+extern SyncColumns *sync_stage_columns_create(const char *list,
+											  List *names,
+											  const char *label);
+extern List *sync_stage_columns_list(SyncColumns *columns);
+extern void sync_stage_columns_prepare(SyncColumns *columns,
+									   SyncReading *reading);
+extern void sync_stage_columns_renew(SyncColumns *columns,
+									 SyncReading *reading);
+extern int sync_stage_columns_nfields(SyncColumns *columns);
+extern SyncField *sync_stage_columns_fields(SyncColumns *columns);
+extern void sync_stage_columns_fill(SyncColumns *columns,
+									SyncRecord *record,
+									SyncRow *row,
+									int *column);
+
+/* in stage_fields.c */
+extern void sync_stage_fields_read(SyncColumns *columns, SyncRecord *record);
+extern char *sync_stage_record_json(SyncRecord *record);
+extern char *sync_stage_record_print(SyncRecord *record);
+
+/* in stage_record.c */
+extern SyncSource *sync_stage_open_records(SyncRecords *records,
+										   SyncColumns *mapping);
+extern void *sync_stage_record_start(SyncSource *source, SyncReading *reading);
+extern double sync_stage_record_expected(void *reader);
+extern SyncRow *sync_stage_record_next(void *reader);
+extern void sync_stage_record_end(void *reader);
+
+/* in stage_convert.c */
+extern SyncConverter *sync_stage_convert_start(SyncReading *reading,
+											   SyncRawRows rows);
+extern SyncRow *sync_stage_convert_next(SyncConverter *converter);
+
+/* in stage_place.c */
+extern SyncPlaces *sync_stage_places_create(void);
+extern void sync_stage_places_free(SyncPlaces *places);
+extern void sync_stage_place_put(SyncPlaces *places,
+								 const char *file,
+								 int64 line);
+extern bool sync_stage_place(SyncSource *source,
+							 int64 number,
+							 const char **file,
+							 int64 *line);
+
+#endif /* STAGE_RECORDS_H */
