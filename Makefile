@@ -39,7 +39,7 @@ MODULE_big = $(EXTENSION)
 #
 # The parts, in the order of the floors (see src/README.md)
 #
-PARTS = kit shmem history remote cron progress stage merge check backfill undo flow export
+PARTS = kit shmem history remote cron progress stage merge check backfill undo queue alert flow perform export
 
 OBJS = $(EXTENSION).o $(patsubst %.c,%.o,$(foreach part,$(PARTS),$(sort $(wildcard src/$(part)/*.c))))
 
@@ -63,6 +63,7 @@ REGRESS += streams_edges
 REGRESS += checks checks_look
 REGRESS += history_outcome
 REGRESS += streams_watermark streams_xmin
+REGRESS += queue
 REGRESS += history messages readonly rights rights_planted
 REGRESS += history_purge schedules
 REGRESS += encoding       # last: it makes databases, which takes longest

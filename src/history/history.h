@@ -9,6 +9,7 @@
 #define HISTORY_H
 
 #include "datatype/timestamp.h"
+#include "nodes/pg_list.h"
 
 /* A run under way; the strings belong to the caller */
 typedef struct SyncRun
@@ -39,6 +40,24 @@ typedef int64 (*SyncPurgeHook)(void);
 	"NOT EXISTS (SELECT FROM @extschema@.sync_history AS known" \
 	" WHERE known.history_id = " history_id ")"
 
+/* An attempt at a task of the queue; what it points to belongs to the caller */
+typedef struct SyncAttempt
+{
+	int64 queue_id;
+	int attempt;
+	const char *operation;
+	const char *subject; /* the provider, or NULL */
+	const char *run_by;
+	const char *status;
+	TimestampTz started_at;
+	TimestampTz finished_at;
+	Datum *details; /* jsonb, or NULL */
+	bool has_partner;
+	int64 timing_partner_id;
+	Datum *sync_job_id;		/* uuid, or NULL */
+	const ErrorData *error; /* NULL: it succeeded */
+} SyncAttempt;
+
 /* in history_record.c */
 extern void sync_history_start(SyncRun *run, const char *operation);
 extern int64 sync_history_succeeded(const SyncRun *run);
@@ -67,6 +86,9 @@ extern bool sync_history_slot_turn(int current);
 /* in history_purge.c */
 extern void sync_history_on_purge(const char *what, SyncPurgeHook hook);
 extern int64 sync_history_purge(const Interval *keep, bool exact);
+
+/* in history_task.c */
+extern void sync_history_attempts(List *attempts);
 
 /* in history_writer.c */
 extern void sync_history_failed(const SyncRun *run, const ErrorData *error);

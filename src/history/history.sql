@@ -36,9 +36,13 @@ CREATE TABLE sync_history (
 	error_detail text,
 	error_hint text,
 	error_context text,
+	queue_id bigint,
+	attempt integer,
+	timing_partner_id bigint,
+	sync_job_id uuid,
 	slot smallint NOT NULL DEFAULT sync_history_slot(),
 	CONSTRAINT sync_history_pkey PRIMARY KEY (history_id, slot),
-	CONSTRAINT sync_history_status_check CHECK (status IN ('success', 'failed')),
+	CONSTRAINT sync_history_status_check CHECK (status IN ('success', 'failed', 'failed_permanent', 'cancelled', 'stuck')),
 	CONSTRAINT sync_history_outcome_check CHECK (
 		outcome IN ('success', 'configuration', 'connection', 'sql', 'unexpected')
 		AND (outcome = 'success') = (error_sqlstate IS NULL))
@@ -51,6 +55,8 @@ CREATE TABLE sync_history_4 PARTITION OF sync_history FOR VALUES IN (4);
 CREATE TABLE sync_history_5 PARTITION OF sync_history FOR VALUES IN (5);
 CREATE TABLE sync_history_6 PARTITION OF sync_history FOR VALUES IN (6);
 CREATE TABLE sync_history_7 PARTITION OF sync_history FOR VALUES IN (7);
+CREATE INDEX sync_history_timing_partner_id_idx ON sync_history (timing_partner_id, started_at) WHERE timing_partner_id IS NOT NULL;
+CREATE INDEX sync_history_failed_task_idx ON sync_history (queue_id) WHERE queue_id IS NOT NULL AND status <> 'success';
 CREATE INDEX sync_history_started_at_idx ON sync_history USING brin (started_at);
 REVOKE ALL ON TABLE sync_history, sync_history_0, sync_history_1, sync_history_2, sync_history_3,
 	sync_history_4, sync_history_5, sync_history_6, sync_history_7 FROM PUBLIC;
@@ -69,11 +75,11 @@ SELECT pg_catalog.pg_extension_config_dump('sync_history_history_id_seq', '');
 COMMENT ON TABLE sync_history IS
 'One row for each executed run, also for one that failed and was rolled back. Dry runs leave none.';
 COMMENT ON COLUMN sync_history.history_id IS 'Identity of the run.';
-COMMENT ON COLUMN sync_history.operation IS 'What kind of run it was: progress, stream, upsert or purge.';
+COMMENT ON COLUMN sync_history.operation IS 'What kind of run it was: progress, stream, upsert or purge; of an attempt at a task, its operation type.';
 COMMENT ON COLUMN sync_history.subject IS 'What the run was for: the competition it was restricted to, the stream, the table; NULL where it was for everything.';
 COMMENT ON COLUMN sync_history.environment IS 'Where it ran: sync_ext.environment for this database, else the name of the foreign server.';
 COMMENT ON COLUMN sync_history.run_by IS 'The role whose rights the run had.';
-COMMENT ON COLUMN sync_history.status IS 'success or failed.';
+COMMENT ON COLUMN sync_history.status IS 'success or failed. An attempt at a task that failed is to be tried again; failed_permanent: it is not; cancelled: somebody gave it up; stuck: its worker was lost.';
 COMMENT ON COLUMN sync_history.outcome IS 'How it ended, for a monitor; follows from error_sqlstate. success: without an error; configuration: what was to be run, or the rights to it, is not right; connection: another server could not be reached, or the session was ended; sql: the data, a constraint or a lock was in the way; unexpected: this server lacks something or failed, or the run was canceled.';
 COMMENT ON COLUMN sync_history.started_at IS 'When the run began.';
 COMMENT ON COLUMN sync_history.duration IS 'How long it took, up to the writing of this row.';
@@ -90,6 +96,10 @@ COMMENT ON COLUMN sync_history.error_message IS 'Message of that error.';
 COMMENT ON COLUMN sync_history.error_detail IS 'Detail of that error.';
 COMMENT ON COLUMN sync_history.error_hint IS 'Hint of that error.';
 COMMENT ON COLUMN sync_history.error_context IS 'Where in the work that error was raised.';
+COMMENT ON COLUMN sync_history.queue_id IS 'The task of the queue that this was an attempt at; NULL: none.';
+COMMENT ON COLUMN sync_history.attempt IS 'Which attempt at it this was, from 1.';
+COMMENT ON COLUMN sync_history.timing_partner_id IS 'Tenant whose task it was.';
+COMMENT ON COLUMN sync_history.sync_job_id IS 'Job that the task was part of.';
 COMMENT ON COLUMN sync_history.slot IS 'Where the row lies; of no meaning but to sync_purge_history.';
 COMMENT ON TABLE sync_history_0 IS 'A slot of sync_history.';
 COMMENT ON TABLE sync_history_1 IS 'A slot of sync_history.';

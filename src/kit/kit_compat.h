@@ -8,10 +8,13 @@
 #ifndef KIT_COMPAT_H
 #define KIT_COMPAT_H
 
+#include "access/genam.h"
 #include "catalog/pg_foreign_server.h"
+#include "catalog/pg_proc.h"
 #include "common/jsonapi.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
+#include "utils/lsyscache.h"
 #include "utils/regproc.h"
 #include "utils/wait_event.h"
 
@@ -52,6 +55,23 @@ sync_compat_check_server_usage(Oid serverid, const char *name)
 }
 
 /*
+ * Raise unless the current user may call that function.
+ */
+static inline void
+sync_compat_check_function_execute(Oid function)
+{
+#if PG_VERSION_NUM >= 160000
+	AclResult result =
+		object_aclcheck(ProcedureRelationId, function, GetUserId(), ACL_EXECUTE);
+#else
+	AclResult result = pg_proc_aclcheck(function, GetUserId(), ACL_EXECUTE);
+#endif
+
+	if (result != ACLCHECK_OK)
+		aclcheck_error(result, OBJECT_FUNCTION, get_func_name(function));
+}
+
+/*
  * The parts of a qualified name, as a list of String.  Servers before 16 cannot
  * be asked not to raise.
  */
@@ -89,5 +109,21 @@ typedef JsonParseErrorType SyncCompatJsonResult;
 typedef void SyncCompatJsonResult;
 #define SYNC_COMPAT_JSON_DONE
 #endif
+
+/*
+ * Begin a scan of an index.  Servers from 18 on want to know where to count.
+ */
+static inline IndexScanDesc
+sync_compat_index_beginscan(Relation table,
+							Relation index,
+							Snapshot snapshot,
+							int nkeys)
+{
+#if PG_VERSION_NUM >= 180000
+	return index_beginscan(table, index, snapshot, NULL, nkeys, 0);
+#else
+	return index_beginscan(table, index, snapshot, nkeys, 0);
+#endif
+}
 
 #endif /* KIT_COMPAT_H */

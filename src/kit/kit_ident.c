@@ -51,6 +51,20 @@ sync_kit_extension_owner(void)
 }
 
 /*
+ * The schema that the extension is in.  Raises when the extension has not been
+ * created here.
+ */
+Oid
+sync_kit_extension_schema(void)
+{
+	Oid schema;
+	Oid owner;
+
+	find_extension(&schema, &owner);
+	return schema;
+}
+
+/*
  * Replace each "@extschema@" in "sql" by the extension's schema, quoted.  The
  * result lives in the current memory context.
  */

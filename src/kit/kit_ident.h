@@ -9,6 +9,7 @@
 #define KIT_IDENT_H
 
 extern Oid sync_kit_extension_owner(void);
+extern Oid sync_kit_extension_schema(void);
 extern char *sync_kit_bind_schema(const char *sql);
 extern void sync_kit_check_relation_name(const char *name, const char *what);
 extern Oid sync_kit_find_relation(const char *name, const char *what);

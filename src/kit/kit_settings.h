@@ -8,11 +8,24 @@
 #ifndef KIT_SETTINGS_H
 #define KIT_SETTINGS_H
 
+/*
+ * So many tasks fit into one transaction: each has a subtransaction, and of a
+ * backend with more than 64, other sessions have to look them up.
+ */
+#define SYNC_BATCH_MAX 63
+
+extern int sync_guc_batch_size;
+extern char *sync_guc_databases;
+
 /* sync_ext.environment: the name that reports give this database */
 extern char *sync_guc_environment;
 
 /* sync_ext.history_retention: how long history is kept; -1: for ever */
 extern int sync_guc_history_retention_min;
+
+extern int sync_guc_lease_timeout_ms;
+extern int sync_guc_poll_interval_ms;
+extern int sync_guc_workers;
 
 extern void sync_kit_settings_init(void);
 

@@ -452,6 +452,35 @@ sync_kit_set_texts(ParamExternData *param, int n, Datum *values, bool *nulls)
 }
 
 /*
+ * Begin what commits in a procedure that may; the transaction goes on.
+ */
+void
+sync_kit_spi_procedure_begin(void)
+{
+	if (SPI_connect_ext(SPI_OPT_NONATOMIC) != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect_ext failed");
+}
+
+/*
+ * Commit, and begin another transaction.
+ */
+void
+sync_kit_spi_procedure_commit(void)
+{
+	SPI_commit();
+}
+
+/*
+ * The end of sync_kit_spi_procedure_begin.
+ */
+void
+sync_kit_spi_procedure_end(void)
+{
+	if (SPI_finish() != SPI_OK_FINISH)
+		elog(ERROR, "SPI_finish failed");
+}
+
+/*
  * Become the owner of the extension, with a pinned search_path, until
  * sync_kit_owner_leave.  Only fixed statements may run in between.
  */

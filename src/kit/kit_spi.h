@@ -67,6 +67,10 @@ extern void sync_kit_set_texts(ParamExternData *param,
 							   Datum *values,
 							   bool *nulls);
 
+extern void sync_kit_spi_procedure_begin(void);
+extern void sync_kit_spi_procedure_commit(void);
+extern void sync_kit_spi_procedure_end(void);
+
 extern void sync_kit_owner_enter(SyncOwnerScope *scope);
 extern void sync_kit_owner_leave(SyncOwnerScope *scope);
 

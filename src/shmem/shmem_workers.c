@@ -225,10 +225,10 @@ sync_shmem_workers_holds(TransactionId xid)
 }
 
 /*
- * Does a process with that pid perform tasks in that database?
+ * Is the process with that pid at work on that task?
  */
 bool
-sync_shmem_workers_lives(Oid database, pid_t pid)
+sync_shmem_workers_performs(Oid database, pid_t pid, int64 queue_id)
 {
 	bool found = false;
 
@@ -237,7 +237,29 @@ sync_shmem_workers_lives(Oid database, pid_t pid)
 	LWLockAcquire(lock, LW_SHARED);
 	for (int i = 0; i < WORKERS_MAX && !found; i++)
 		found = workers->slots[i].worker.pid == pid &&
-				workers->slots[i].worker.database == database;
+				workers->slots[i].worker.database == database &&
+				workers->slots[i].worker.queue_id == queue_id;
+	LWLockRelease(lock);
+	return found;
+}
+
+/*
+ * Is any of them but this process at work on a task of that database?
+ */
+bool
+sync_shmem_workers_busy(Oid database)
+{
+	bool found = false;
+
+	if (workers == NULL)
+		return false;
+	LWLockAcquire(lock, LW_SHARED);
+	for (int i = 0; i < WORKERS_MAX && !found; i++)
+		found =
+			workers->slots[i].worker.pid != 0 && &workers->slots[i] != mine &&
+			workers->slots[i].worker.database == database &&
+			(workers->slots[i].worker.queue_id != 0 ||
+			 TransactionIdIsValid(workers->slots[i].worker.xid));
 	LWLockRelease(lock);
 	return found;
 }

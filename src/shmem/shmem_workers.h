@@ -38,7 +38,8 @@ extern void sync_shmem_workers_count(int performed, int failed);
 extern bool sync_shmem_workers_cancelled(void);
 extern bool sync_shmem_workers_cancel(int64 queue_id);
 extern bool sync_shmem_workers_holds(TransactionId xid);
-extern bool sync_shmem_workers_lives(Oid database, pid_t pid);
+extern bool sync_shmem_workers_performs(Oid database, pid_t pid, int64 queue_id);
+extern bool sync_shmem_workers_busy(Oid database);
 extern void sync_shmem_workers_wake(Oid database);
 extern List *sync_shmem_workers_list(void);
 

@@ -1,0 +1,75 @@
+/*-------------------------------------------------------------------------
+ *
+ * perform.h
+ *	  Performing tasks: where the queue, its handlers and history meet.
+ *
+ * A batch is claimed and performed in one transaction (perform_batch.c), each
+ * task as its own role and in its own subtransaction (perform_attempt.c), and
+ * then settled (perform_settle.c).  A task of kind external is leased in one
+ * transaction and performed in the next.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef PERFORM_H
+#define PERFORM_H
+
+#include "queue/queue.h"
+
+/* How an attempt ended */
+typedef struct SyncResult
+{
+	ErrorData *error; /* NULL: well */
+	bool cancelled;	  /* somebody gave the task up */
+	Datum *details;	  /* what the handler returned, jsonb, or NULL */
+	TimestampTz started_at;
+	TimestampTz finished_at;
+} SyncResult;
+
+/* What has been done so far */
+typedef struct SyncRound
+{
+	bool session;		/* a user's, which may be cancelled by itself */
+	int performed;		/* tasks */
+	int failed;			/* and how many of them failed */
+	List *attempts;		/* for history, of SyncAttempt */
+	SyncTask *external; /* is to be performed in a transaction of its own */
+} SyncRound;
+
+/* How many tasks are claimed at once: more, as long as they are quick */
+typedef struct SyncBatchSize
+{
+	int limit;
+} SyncBatchSize;
+
+/* in perform_batch.c */
+extern bool sync_perform_batch(SyncRound *round, int max);
+extern void sync_perform_external(SyncRound *round);
+extern void sync_perform_sweep(SyncRound *round);
+
+/* in perform_attempt.c */
+extern void sync_perform_attempt(SyncRound *round,
+								 SyncTask *task,
+								 SyncResult *result);
+
+/* in perform_handler.c */
+extern void sync_perform_forget_handlers(void);
+extern Datum *sync_perform_call(SyncTask *task);
+
+/* in perform_settle.c */
+extern void sync_perform_settle(SyncRound *round,
+								Relation queue,
+								SyncTask *task,
+								SyncResult *result);
+extern void sync_perform_settle_stuck(SyncRound *round,
+									  Relation queue,
+									  SyncTask *task);
+extern void sync_perform_write_history(SyncRound *round);
+
+/* in perform_process.c */
+extern bool sync_perform_round(SyncRound *round,
+							   SyncBatchSize *size,
+							   int max,
+							   void (*commit)(void));
+extern void sync_perform_process(int max_tasks);
+
+#endif /* PERFORM_H */

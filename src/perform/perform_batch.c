@@ -1,0 +1,170 @@
+/*-------------------------------------------------------------------------
+ *
+ * perform_batch.c
+ *	  Performing what is due: a batch of tasks in one transaction.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "access/xact.h"
+#include "commands/trigger.h"
+#include "miscadmin.h"
+#include "nodes/parsenodes.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "kit/kit_settings.h"
+#include "perform/perform.h"
+#include "shmem/shmem_workers.h"
+
+/* after so long a batch is committed, so that what is done is seen to be */
+#define BATCH_MS 50
+
+static void check_constraints_at_once(void);
+static void offer_back(SyncTask *task);
+
+/*
+ * Claim at most "max" due tasks and perform them, in the current transaction,
+ * or lease one of kind external, which is then to be performed in the next.
+ * What is put into "round" lies in the current memory context, which has to
+ * outlive the transaction.  Returns whether there was any.
+ */
+bool
+sync_perform_batch(SyncRound *round, int max)
+{
+	TimestampTz start = GetCurrentTimestamp();
+	Relation queue = sync_queue_open();
+	List *tasks = sync_queue_claim(queue, max, start);
+	ListCell *cell;
+
+	round->external = NULL;
+	sync_perform_forget_handlers();
+	if (tasks)
+	{
+		check_constraints_at_once();
+		PushActiveSnapshot(GetTransactionSnapshot());
+	}
+	foreach(cell, tasks)
+	{
+		SyncTask *task = lfirst(cell);
+		SyncResult result;
+
+		if (task->operation && task->operation->external)
+		{
+			if (sync_queue_lease(task))
+			{
+				/* from when it is committed, somebody is at work on it */
+				sync_shmem_workers_set_task(task->queue_id,
+											InvalidTransactionId);
+				round->external = task;
+			}
+			else
+				sync_queue_look_again();
+			break;
+		}
+		/* the first is always begun, or a short limit would begin none */
+		if (foreach_current_index(cell) > 0 &&
+			TimestampDifferenceExceeds(start, GetCurrentTimestamp(), BATCH_MS))
+		{
+			offer_back(task);
+			continue;
+		}
+		if (!sync_queue_remove(queue, task))
+			continue;
+		sync_shmem_workers_set_task(task->queue_id, GetTopTransactionIdIfAny());
+		sync_perform_attempt(round, task, &result);
+		sync_shmem_workers_set_task(0, GetTopTransactionIdIfAny());
+		sync_perform_settle(round, queue, task, &result);
+	}
+	if (tasks)
+		PopActiveSnapshot();
+	sync_perform_write_history(round);
+	table_close(queue, NoLock);
+	return tasks != NIL;
+}
+
+/*
+ * Perform the task that was leased in the transaction before.
+ */
+void
+sync_perform_external(SyncRound *round)
+{
+	SyncTask *task = round->external;
+	Relation queue = sync_queue_open();
+	SyncResult result;
+
+	sync_perform_forget_handlers();
+	check_constraints_at_once();
+	task->worker_pid = MyProcPid;
+	task->operation = sync_queue_operation(task->operation_type);
+	PushActiveSnapshot(GetTransactionSnapshot());
+	sync_shmem_workers_set_task(task->queue_id, InvalidTransactionId);
+	sync_perform_attempt(round, task, &result);
+	sync_perform_settle(round, queue, task, &result);
+	PopActiveSnapshot();
+	sync_perform_write_history(round);
+	table_close(queue, NoLock);
+	round->external = NULL;
+}
+
+/*
+ * Look up all lanes and take back what lost workers have left, where that is
+ * due, in the current transaction.
+ */
+void
+sync_perform_sweep(SyncRound *round)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	Relation queue;
+	ListCell *cell;
+
+	if (!sync_shmem_lanes_begin_sweep(
+			MyDatabaseId,
+			now,
+			TimestampTzPlusMilliseconds(now,
+										Min(sync_guc_poll_interval_ms,
+											sync_guc_lease_timeout_ms / 2))))
+		return;
+	queue = sync_queue_open();
+	sync_queue_sweep(queue);
+	PushActiveSnapshot(GetTransactionSnapshot());
+	foreach(cell, sync_queue_stuck(queue))
+		sync_perform_settle_stuck(round, queue, lfirst(cell));
+	PopActiveSnapshot();
+	sync_perform_write_history(round);
+	table_close(queue, NoLock);
+}
+
+/*
+ * Have constraints checked with each statement of this transaction.  At commit
+ * it would be too late to know whose task it was, and the functions that are
+ * then called would have more rights than it had.
+ */
+static void
+check_constraints_at_once(void)
+{
+	ConstraintsSetStmt statement = {
+		.type = T_ConstraintsSetStmt,
+		.constraints = NIL,
+		.deferred = false,
+	};
+
+	AfterTriggerSetState(&statement);
+}
+
+/*
+ * Offer a claimed task that was not begun.
+ */
+static void
+offer_back(SyncTask *task)
+{
+	SyncOffer offer = {
+		.priority = task->priority,
+		.lane = task->lane,
+		.place = {task->scheduled_time, task->queue_id},
+	};
+
+	sync_queue_offer_at_commit(&offer);
+}

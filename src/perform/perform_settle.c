@@ -1,0 +1,177 @@
+/*-------------------------------------------------------------------------
+ *
+ * perform_settle.c
+ *	  What becomes of a task after an attempt: it is done, is tried again, or
+ *	  has failed for good, and history says so in the same commit.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/timestamp.h"
+
+#include "alert/alert.h"
+#include "history/history.h"
+#include "perform/perform.h"
+
+static bool is_running(const SyncTask *task);
+static bool put_off(Relation queue,
+					SyncTask *task,
+					const ErrorData *error,
+					TimestampTz now);
+static void take_out(SyncTask *task);
+static void note(SyncRound *round,
+				 SyncTask *task,
+				 SyncResult *result,
+				 const char *status);
+
+/*
+ * Settle a task after an attempt at it.  Raises where it is in other hands by
+ * now: the attempt is to be rolled back.
+ */
+void
+sync_perform_settle(SyncRound *round,
+					Relation queue,
+					SyncTask *task,
+					SyncResult *result)
+{
+	ErrorData *error = result->error;
+
+	round->performed++;
+	if (error)
+		round->failed++;
+	if (error == NULL)
+	{
+		if (is_running(task))
+			take_out(task);
+		note(round, task, result, "success");
+	}
+	else if (!result->cancelled && sync_queue_retries(task, error->sqlerrcode))
+	{
+		if (put_off(queue, task, error, result->finished_at))
+			note(round, task, result, "failed");
+	}
+	else
+	{
+		if (is_running(task))
+			take_out(task);
+		result->details = sync_queue_keep(queue, task);
+		note(round,
+			 task,
+			 result,
+			 result->cancelled ? "cancelled" : "failed_permanent");
+		if (!result->cancelled)
+			sync_alert_raise("task_failed",
+							 task->provider_name
+								 ? psprintf("%s %s",
+											task->operation_type,
+											task->provider_name)
+								 : task->operation_type,
+							 error->message,
+							 task->queue_id);
+	}
+}
+
+/*
+ * Settle a running task whose worker was lost, which counts as an attempt.
+ */
+void
+sync_perform_settle_stuck(SyncRound *round, Relation queue, SyncTask *task)
+{
+	ErrorData error = {
+		.sqlerrcode = ERRCODE_CONNECTION_FAILURE,
+		.message = "the worker was lost while it was at work on the task",
+	};
+	SyncResult result = {
+		.error = palloc(sizeof(ErrorData)),
+		.started_at = GetCurrentTimestamp(),
+	};
+
+	*result.error = error;
+	result.finished_at = result.started_at;
+	if (task->operation && task->attempt < task->max_attempts)
+	{
+		if (!sync_queue_postpone(task,
+								 task->worker_pid,
+								 sync_queue_next_attempt(task,
+														 result.finished_at),
+								 error.message))
+			return; /* it was not lost after all, or is taken back already */
+		note(round, task, &result, "stuck");
+		return;
+	}
+	if (!sync_queue_finish(task, task->worker_pid))
+		return;
+	note(round, task, &result, "stuck");
+	result.details = sync_queue_keep(queue, task);
+	note(round, task, &result, "failed_permanent");
+	sync_alert_raise("task_failed",
+					 task->operation_type,
+					 error.message,
+					 task->queue_id);
+}
+
+/*
+ * Write the history of all that was settled.
+ */
+void
+sync_perform_write_history(SyncRound *round)
+{
+	if (round->attempts)
+		sync_history_attempts(round->attempts);
+	round->attempts = NIL;
+}
+
+/*
+ * Is the task in the table, marked as running?
+ */
+static bool
+is_running(const SyncTask *task)
+{
+	return task->worker_pid != 0;
+}
+
+/*
+ * Have a task tried again.  Returns false where it is in other hands.
+ */
+static bool
+put_off(Relation queue, SyncTask *task, const ErrorData *error, TimestampTz now)
+{
+	TimestampTz when = sync_queue_next_attempt(task, now);
+
+	if (is_running(task))
+		return sync_queue_postpone(task, task->worker_pid, when, error->message);
+	sync_queue_put_back(queue, task, when, error->message);
+	return true;
+}
+
+/*
+ * Take a running task out of the queue, or raise.
+ */
+static void
+take_out(SyncTask *task)
+{
+	if (!sync_queue_finish(task, task->worker_pid))
+		ereport(ERROR,
+				errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				errmsg("task " INT64_FORMAT
+					   " was taken back while it was at work",
+					   task->queue_id),
+				errdetail("Its lease had run out."));
+}
+
+/*
+ * Note an attempt for history.
+ */
+static void
+note(SyncRound *round, SyncTask *task, SyncResult *result, const char *status)
+{
+	SyncAttempt *attempt = sync_queue_story(task, status);
+
+	attempt->started_at = result->started_at;
+	attempt->finished_at = result->finished_at;
+	attempt->details = result->details;
+	attempt->error = result->error;
+	round->attempts = lappend(round->attempts, attempt);
+}

@@ -1,0 +1,124 @@
+/*-------------------------------------------------------------------------
+ *
+ * queue.h
+ *	  The queue: sync_queue, sync_operation_types, sync_queue_pauses.
+ *
+ * Tasks come in by INSERT (queue_guard.c), which offers them to those who
+ * perform tasks (queue_offer.c).  These claim them in batches (queue_claim.c),
+ * each begun by taking its row out (queue_row.c) in the transaction that
+ * performs it, or, for the external kind, by a lease (queue_lease.c), and
+ * put back those that are to be tried again (queue_settle.c).
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef QUEUE_H
+#define QUEUE_H
+
+#include "access/htup.h"
+#include "access/tupdesc.h"
+#include "datatype/timestamp.h"
+#include "nodes/params.h"
+#include "nodes/pg_list.h"
+#include "storage/itemptr.h"
+#include "utils/relcache.h"
+
+#include "history/history.h"
+#include "kit/kit_rows.h"
+#include "shmem/shmem_lanes.h"
+
+#define SYNC_QUEUE_PRIORITY_MAX 100
+
+/* What is done with the tasks of an operation type */
+typedef struct SyncOperation
+{
+	char *name;
+	char *handler; /* as in SQL */
+	bool external;
+	int64 timeout_ms; /* 0: none */
+	int max_attempts;
+	double backoff_base_ms;
+	double backoff_factor;
+	double backoff_cap_ms;
+	double backoff_jitter;
+	List *retry_sqlstates; /* their beginnings */
+	bool retries_named;	   /* else as queue_backoff.c has it */
+	char *search_path;
+} SyncOperation;
+
+/* A task that was claimed */
+typedef struct SyncTask
+{
+	int64 queue_id;
+	int32 priority;
+	int64 lane;
+	TimestampTz scheduled_time;
+	ItemPointerData tid;
+	HeapTuple tuple; /* the whole row */
+	Oid run_as;
+	Datum payload; /* jsonb */
+	int attempt;   /* counts the one that is begun now */
+	int max_attempts;
+	bool has_partner;
+	int64 timing_partner_id;
+	char *provider_name;	  /* or NULL */
+	char *operation_type;	  /* of the row, also where there is no such type */
+	Datum *sync_job_id;		  /* uuid, or NULL */
+	SyncOperation *operation; /* NULL: there is no such type */
+	TimestampTz lease_until;  /* of a running one */
+	int worker_pid;			  /* likewise */
+} SyncTask;
+
+/* in queue_row.c */
+extern Relation sync_queue_open(void);
+extern void sync_queue_look_again(void);
+extern bool sync_queue_remove(Relation queue, SyncTask *task);
+
+/* in queue_offer.c */
+extern void sync_queue_offer_at_commit(const SyncOffer *offer);
+
+/* in queue_type.c */
+extern SyncOperation *sync_queue_operation(const char *name);
+
+/* in queue_claim.c */
+extern List *sync_queue_claim(Relation queue, int max, TimestampTz now);
+extern void sync_queue_sweep(Relation queue);
+
+/* in queue_backoff.c */
+extern bool sync_queue_retries(const SyncTask *task, int sqlerrcode);
+extern TimestampTz sync_queue_next_attempt(const SyncTask *task,
+										   TimestampTz now);
+
+/* in queue_settle.c */
+extern void sync_queue_put_back(Relation queue,
+								const SyncTask *task,
+								TimestampTz when,
+								const char *error);
+extern bool sync_queue_lease(const SyncTask *task);
+extern bool sync_queue_finish(const SyncTask *task, int pid);
+extern bool sync_queue_postpone(const SyncTask *task,
+								int pid,
+								TimestampTz when,
+								const char *error);
+
+/* in queue_enqueue.c */
+extern char *sync_queue_enqueue(ParamListInfo params, const char *on_duplicate);
+extern int64 sync_queue_enqueue_many(Datum tasks);
+
+/* in queue_control.c */
+extern bool sync_queue_cancel(int64 queue_id);
+extern char *sync_queue_retry(int64 queue_id);
+extern bool sync_queue_pause(const char *provider, const char *operation);
+extern bool sync_queue_resume(const char *provider, const char *operation);
+extern bool sync_queue_drain(int64 max_wait_ms);
+
+/* in queue_report.c */
+extern char *sync_queue_status_of(ParamListInfo params);
+
+/* in queue_story.c */
+extern SyncAttempt *sync_queue_story(const SyncTask *task, const char *status);
+extern Datum *sync_queue_keep(Relation queue, const SyncTask *task);
+
+/* in queue_lease.c */
+extern List *sync_queue_stuck(Relation queue);
+
+#endif /* QUEUE_H */

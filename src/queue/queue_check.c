@@ -1,0 +1,215 @@
+/*-------------------------------------------------------------------------
+ *
+ * queue_check.c
+ *	  Operation types as they are written: what cannot work is refused.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/dependency.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
+#include "commands/extension.h"
+#include "commands/trigger.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/lsyscache.h"
+#include "utils/regproc.h"
+#include "utils/rel.h"
+
+#include "kit/kit_ident.h"
+#include "kit/kit_spi.h"
+#include "queue/queue_row.h"
+
+/* set while a shipped type makes room for a user's */
+static bool making_room = false;
+
+static char *column_text(TriggerData *trigger,
+						 HeapTuple tuple,
+						 const char *column);
+static void check_states(TriggerData *trigger,
+						 HeapTuple tuple,
+						 const char *name);
+static char *handler_name(const char *handler);
+static void make_room(const char *name);
+static HeapTuple set_column(TriggerData *trigger,
+							HeapTuple tuple,
+							const char *column,
+							Datum value);
+
+/*
+ * Check and complete an operation type that is about to be written; the trigger
+ * sync_operation_types_check.
+ */
+HeapTuple
+sync_queue_check_type(TriggerData *trigger)
+{
+	bool updated = TRIGGER_FIRED_BY_UPDATE(trigger->tg_event);
+	HeapTuple old = trigger->tg_trigtuple;
+	HeapTuple tuple = updated ? trigger->tg_newtuple : old;
+	char *name = column_text(trigger, tuple, "operation_type");
+
+	if (!TRIGGER_FIRED_BY_INSERT(trigger->tg_event) && !making_room &&
+		strcmp(column_text(trigger, old, "shipped"), "t") == 0 &&
+		(!updated || strcmp(column_text(trigger, old, "operation_type"),
+							name ? name : "") != 0))
+		ereport(ERROR,
+				errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				errmsg("cannot delete or rename shipped operation type \"%s\"",
+					   column_text(trigger, old, "operation_type")),
+				errdetail("A restore would bring it back."));
+	if (TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
+		return tuple;
+	/* NOT NULL says it better */
+	if (name == NULL || column_text(trigger, tuple, "handler") == NULL ||
+		column_text(trigger, tuple, "search_path") == NULL)
+		return tuple;
+
+	check_states(trigger, tuple, name);
+	tuple =
+		set_column(trigger,
+				   tuple,
+				   "handler",
+				   CStringGetTextDatum(handler_name(column_text(trigger,
+																tuple,
+																"handler"))));
+	if (creating_extension)
+		return tuple;
+	if (TRIGGER_FIRED_BY_INSERT(trigger->tg_event))
+		make_room(name);
+	return set_column(trigger, tuple, "shipped", BoolGetDatum(false));
+}
+
+/*
+ * A column of a row as text, NULL where it is NULL.
+ */
+static char *
+column_text(TriggerData *trigger, HeapTuple tuple, const char *column)
+{
+	TupleDesc desc = RelationGetDescr(trigger->tg_relation);
+	AttrNumber number =
+		get_attnum(RelationGetRelid(trigger->tg_relation), column);
+	bool isnull;
+	Datum value = heap_getattr(tuple, number, desc, &isnull);
+	Oid output;
+	bool varlena;
+
+	if (isnull)
+		return NULL;
+	getTypeOutputInfo(TupleDescAttr(desc, number - 1)->atttypid,
+					  &output,
+					  &varlena);
+	return OidOutputFunctionCall(output, value);
+}
+
+/*
+ * Raise unless all of retry_sqlstates could be the beginning of an SQLSTATE.
+ */
+static void
+check_states(TriggerData *trigger, HeapTuple tuple, const char *name)
+{
+	AttrNumber number =
+		get_attnum(RelationGetRelid(trigger->tg_relation), "retry_sqlstates");
+	bool isnull;
+	Datum array = heap_getattr(tuple,
+							   number,
+							   RelationGetDescr(trigger->tg_relation),
+							   &isnull);
+	Datum *values;
+	bool *nulls;
+	int count;
+
+	if (isnull)
+		return;
+	deconstruct_array(DatumGetArrayTypeP(array),
+					  TEXTOID,
+					  -1,
+					  false,
+					  TYPALIGN_INT,
+					  &values,
+					  &nulls,
+					  &count);
+	for (int i = 0; i < count; i++)
+	{
+		char *state = nulls[i] ? "NULL" : TextDatumGetCString(values[i]);
+		size_t length = strlen(state);
+
+		if (!nulls[i] && length >= 1 && length <= 5 &&
+			strspn(state, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == length)
+			continue;
+		ereport(ERROR,
+				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("\"%s\" in retry_sqlstates of operation type \"%s\" is not the beginning of an SQLSTATE",
+					   state,
+					   name),
+				errhint("An SQLSTATE has five digits or capital letters."));
+	}
+}
+
+/*
+ * The name of a handler as it is kept: in full, and for one of the extension
+ * with a mark in place of its schema, which may be renamed.
+ */
+static char *
+handler_name(const char *handler)
+{
+	Oid function = DatumGetObjectId(
+		DirectFunctionCall1(regprocedurein,
+							CStringGetDatum(sync_kit_bind_schema(handler))));
+	char *name = format_procedure_qualified(function);
+	Oid schema = get_func_namespace(function);
+
+	if (getExtensionOfObject(ProcedureRelationId, function) !=
+		get_extension_oid("sync_ext", false))
+		return name;
+	return psprintf("@extschema@%s",
+					name +
+						strlen(quote_identifier(get_namespace_name(schema))));
+}
+
+/*
+ * Make room for a user's type that has the name of a shipped one.
+ */
+static void
+make_room(const char *name)
+{
+	making_room = true;
+	PG_TRY();
+	{
+		(void)
+			sync_kit_spi_run_own("DELETE FROM @extschema@.sync_operation_types"
+								 " WHERE operation_type = $1 AND shipped",
+								 sync_kit_text_params(1, &name),
+								 false,
+								 NULL,
+								 NULL);
+	}
+	PG_FINALLY();
+	{
+		making_room = false;
+	}
+	PG_END_TRY();
+}
+
+/*
+ * A row with another value in one column.
+ */
+static HeapTuple
+set_column(TriggerData *trigger,
+		   HeapTuple tuple,
+		   const char *column,
+		   Datum value)
+{
+	int number = get_attnum(RelationGetRelid(trigger->tg_relation), column);
+	bool isnull = false;
+
+	return heap_modify_tuple_by_cols(tuple,
+									 RelationGetDescr(trigger->tg_relation),
+									 1,
+									 &number,
+									 &value,
+									 &isnull);
+}

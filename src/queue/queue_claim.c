@@ -1,0 +1,327 @@
+/*-------------------------------------------------------------------------
+ *
+ * queue_claim.c
+ *	  Claiming tasks: reading on in a lane from where it was left.
+ *
+ * A claim writes nothing.  It is the lane's place, which moves over the tasks,
+ * that keeps others from them; what is claimed and not performed is offered
+ * again.  Where two claim one task all the same (nothing is shared, or a sweep
+ * went back), it is the row that decides (queue_row.c).
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/relscan.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "executor/tuptable.h"
+#include "miscadmin.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "kit/kit_compat.h"
+#include "kit/kit_ident.h"
+#include "queue/queue_row.h"
+
+/* The columns of sync_queue_due_idx */
+enum
+{
+	DUE_PRIORITY = 1,
+	DUE_LANE,
+	DUE_TIME,
+	DUE_ID,
+};
+
+/* A scan of sync_queue_due_idx */
+typedef struct DueScan
+{
+	Relation index;
+	Snapshot snapshot;
+	IndexScanDesc scan;
+	TupleTableSlot *slot;
+	SyncQueueColumns columns;
+} DueScan;
+
+static bool read_lane(DueScan *due,
+					  Relation queue,
+					  SyncTurn *turn,
+					  int max,
+					  TimestampTz now,
+					  List **tasks);
+static void open_scan(DueScan *due, Relation queue);
+static void close_scan(DueScan *due);
+static bool next_task(DueScan *due, SyncOffer *offer);
+static Datum cell(DueScan *due, SyncQueueColumn column);
+static void set_behind(ScanKey key,
+					   ScanKeyData *members,
+					   AttrNumber first,
+					   Oid type,
+					   RegProcedure compare_first,
+					   Datum value_first,
+					   Datum value_second);
+static int compare_tasks(const ListCell *a, const ListCell *b);
+
+/*
+ * Claim at most "max" due tasks, in order of priority, scheduled time and
+ * identity, as a list of SyncTask in the current memory context.  Those of a
+ * transaction are all of kind transaction, or it is one of kind external.
+ * Claimed tasks are offered again when the transaction rolls back.
+ */
+List *
+sync_queue_claim(Relation queue, int max, TimestampTz now)
+{
+	List *tasks = NIL;
+	DueScan due;
+	SyncTurn turn;
+	bool more = true;
+
+	if (!sync_shmem_lanes_take(MyDatabaseId, now, 0, &turn))
+		return NIL;
+	/* a lane is held before a snapshot is taken: see shmem_lanes.c */
+	sync_queue_hold_turn(&turn);
+	open_scan(&due, queue);
+	for (int nth = 1; more; nth++)
+	{
+		more = read_lane(&due, queue, &turn, max, now, &tasks) &&
+			   list_length(tasks) < max &&
+			   sync_shmem_lanes_take(MyDatabaseId, now, nth, &turn);
+		if (!more)
+			break;
+		sync_queue_hold_turn(&turn);
+		UnregisterSnapshot(due.snapshot);
+		due.snapshot = RegisterSnapshot(GetLatestSnapshot());
+		CHECK_FOR_INTERRUPTS();
+	}
+	close_scan(&due);
+	list_sort(tasks, compare_tasks);
+	return tasks;
+}
+
+/*
+ * Look up the first pending task of each lane and offer it, so that none is
+ * missed.
+ */
+void
+sync_queue_sweep(Relation queue)
+{
+	DueScan due;
+	SyncOffer offer;
+	ScanKeyData key;
+	ScanKeyData members[2];
+	int nkeys = 0;
+
+	open_scan(&due, queue);
+	for (;;)
+	{
+		bool found;
+
+		due.scan =
+			sync_compat_index_beginscan(queue, due.index, due.snapshot, nkeys);
+		index_rescan(due.scan, &key, nkeys, NULL, 0);
+		found = next_task(&due, &offer);
+		index_endscan(due.scan);
+		if (!found)
+			break;
+		sync_shmem_lanes_offer(MyDatabaseId, &offer, 1);
+
+		set_behind(&key,
+				   members,
+				   DUE_PRIORITY,
+				   INT4OID,
+				   F_BTINT4CMP,
+				   Int32GetDatum(offer.priority),
+				   Int64GetDatum(offer.lane));
+		nkeys = 1;
+		CHECK_FOR_INTERRUPTS();
+	}
+	close_scan(&due);
+}
+
+/*
+ * Read on in a lane until there are "max" tasks, or nothing more is due, and
+ * give it back.  Returns whether another lane may be read for the same batch.
+ */
+static bool
+read_lane(DueScan *due,
+		  Relation queue,
+		  SyncTurn *turn,
+		  int max,
+		  TimestampTz now,
+		  List **tasks)
+{
+	ScanKeyData keys[3];
+	ScanKeyData members[2];
+	SyncPlace reached = turn->after;
+	TimestampTz next = DT_NOEND;
+	bool external = false;
+	SyncOffer offer;
+
+	ScanKeyInit(&keys[0],
+				DUE_PRIORITY,
+				BTEqualStrategyNumber,
+				F_INT4EQ,
+				Int32GetDatum(turn->priority));
+	ScanKeyInit(&keys[1],
+				DUE_LANE,
+				BTEqualStrategyNumber,
+				F_INT8EQ,
+				Int64GetDatum(turn->lane));
+	set_behind(&keys[2],
+			   members,
+			   DUE_TIME,
+			   TIMESTAMPTZOID,
+			   F_TIMESTAMPTZ_CMP,
+			   TimestampTzGetDatum(turn->after.time),
+			   Int64GetDatum(turn->after.id));
+
+	due->scan =
+		sync_compat_index_beginscan(queue, due->index, due->snapshot, 3);
+	index_rescan(due->scan, keys, 3, NULL, 0);
+	while (next_task(due, &offer))
+	{
+		SyncTask *task;
+
+		next = offer.place.time;
+		if (next > now || list_length(*tasks) >= max || external)
+			break;
+		task = sync_queue_task(ExecCopySlotHeapTuple(due->slot),
+							   RelationGetDescr(queue),
+							   &due->columns);
+		external = task->operation && task->operation->external;
+		/* what is held back stays, and is found when that changes */
+		if (sync_queue_paused(task->provider_name, task->operation_type))
+		{
+			next = DT_NOEND;
+			break;
+		}
+		/* one of kind external has a transaction of its own */
+		if (external && *tasks != NIL)
+			break;
+		*tasks = lappend(*tasks, task);
+		reached = offer.place;
+		next = DT_NOEND;
+		sync_queue_offer_at_abort(&offer);
+	}
+	index_endscan(due->scan);
+	sync_shmem_lanes_give(turn, reached, next);
+	sync_queue_release_turn();
+	return !external;
+}
+
+/*
+ * Prepare for scans under a new snapshot.
+ */
+static void
+open_scan(DueScan *due, Relation queue)
+{
+	Oid index =
+		get_relname_relid("sync_queue_due_idx", RelationGetNamespace(queue));
+
+	if (!OidIsValid(index))
+		ereport(ERROR,
+				errcode(ERRCODE_UNDEFINED_OBJECT),
+				errmsg("index \"sync_queue_due_idx\" does not exist"),
+				errhint("Workers need it; create it again as src/queue/queue.sql has it."));
+	due->index = index_open(index, RowExclusiveLock);
+	due->slot = table_slot_create(queue, NULL);
+	due->snapshot = RegisterSnapshot(GetLatestSnapshot());
+	sync_queue_find_columns(RelationGetDescr(queue), &due->columns);
+}
+
+/*
+ * The end of open_scan.
+ */
+static void
+close_scan(DueScan *due)
+{
+	ExecDropSingleTupleTableSlot(due->slot);
+	UnregisterSnapshot(due->snapshot);
+	index_close(due->index, NoLock);
+}
+
+/*
+ * Fetch the next task of a scan into its slot.  Returns false after the last.
+ */
+static bool
+next_task(DueScan *due, SyncOffer *offer)
+{
+	if (!index_getnext_slot(due->scan, ForwardScanDirection, due->slot))
+		return false;
+	offer->priority = DatumGetInt32(cell(due, SYNC_QUEUE_PRIORITY));
+	offer->lane = DatumGetInt64(cell(due, SYNC_QUEUE_LANE));
+	offer->place.time =
+		DatumGetTimestampTz(cell(due, SYNC_QUEUE_SCHEDULED_TIME));
+	offer->place.id = DatumGetInt64(cell(due, SYNC_QUEUE_QUEUE_ID));
+	return true;
+}
+
+/*
+ * A column of the row at hand that is never NULL.
+ */
+static Datum
+cell(DueScan *due, SyncQueueColumn column)
+{
+	bool isnull;
+
+	return slot_getattr(due->slot, due->columns.number[column], &isnull);
+}
+
+/*
+ * Make a scan key for what stands behind a pair of values, in two columns that
+ * follow each other: (first, second) > (value, value).  The second is a bigint.
+ */
+static void
+set_behind(ScanKey key,
+		   ScanKeyData *members,
+		   AttrNumber first,
+		   Oid type,
+		   RegProcedure compare_first,
+		   Datum value_first,
+		   Datum value_second)
+{
+	ScanKeyEntryInitialize(&members[0],
+						   SK_ROW_MEMBER,
+						   first,
+						   BTGreaterStrategyNumber,
+						   type,
+						   InvalidOid,
+						   compare_first,
+						   value_first);
+	ScanKeyEntryInitialize(&members[1],
+						   SK_ROW_MEMBER | SK_ROW_END,
+						   first + 1,
+						   BTGreaterStrategyNumber,
+						   INT8OID,
+						   InvalidOid,
+						   F_BTINT8CMP,
+						   value_second);
+	memset(key, 0, sizeof(ScanKeyData));
+	key->sk_flags = SK_ROW_HEADER;
+	key->sk_attno = first;
+	key->sk_strategy = BTGreaterStrategyNumber;
+	key->sk_argument = PointerGetDatum(members);
+}
+
+/*
+ * Which of two tasks is performed first.
+ */
+static int
+compare_tasks(const ListCell *a, const ListCell *b)
+{
+	const SyncTask *one = lfirst(a);
+	const SyncTask *other = lfirst(b);
+
+	if (one->priority != other->priority)
+		return one->priority < other->priority ? -1 : 1;
+	if (one->scheduled_time != other->scheduled_time)
+		return one->scheduled_time < other->scheduled_time ? -1 : 1;
+	return one->queue_id < other->queue_id ? -1
+										   : one->queue_id > other->queue_id;
+}

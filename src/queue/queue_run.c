@@ -1,0 +1,60 @@
+/*-------------------------------------------------------------------------
+ *
+ * queue_run.c
+ *	  Running our own statements on the queue.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "nodes/params.h"
+
+#include "kit/kit_spi.h"
+#include "queue/queue_row.h"
+
+/*
+ * Run a statement that may take steps which nobody takes by hand, as the owner
+ * of the extension; see sync_kit_spi_run_own.
+ */
+uint64
+sync_queue_run(const char *sql,
+			   ParamListInfo params,
+			   SyncRowSink sink,
+			   void *arg)
+{
+	bool before = sync_queue_engine_enter();
+	uint64 touched = 0;
+
+	PG_TRY();
+	{
+		touched = sync_kit_spi_run_own(sql, params, false, sink, arg);
+	}
+	PG_FINALLY();
+	{
+		sync_queue_engine_leave(before);
+	}
+	PG_END_TRY();
+	return touched;
+}
+
+/*
+ * Set a parameter to a value.
+ */
+void
+sync_queue_param(ParamListInfo params, int n, Oid type, Datum value)
+{
+	params->params[n].ptype = type;
+	params->params[n].pflags = PARAM_FLAG_CONST;
+	params->params[n].isnull = false;
+	params->params[n].value = value;
+}
+
+/*
+ * Keep the only cell of a row, as text or NULL, in the current memory context;
+ * a SyncRowSink for a char *.
+ */
+void
+sync_queue_take_text(void *text, int ncells, char **cells)
+{
+	*(char **) text = cells[0] ? pstrdup(cells[0]) : NULL;
+}

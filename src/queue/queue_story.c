@@ -1,0 +1,106 @@
+/*-------------------------------------------------------------------------
+ *
+ * queue_story.c
+ *	  What history is told of tasks.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
+#include "commands/trigger.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/rel.h"
+#include "utils/timestamp.h"
+
+#include "queue/queue_row.h"
+
+/*
+ * Make the history of an attempt at a task, for sync_history_attempts, in the
+ * current memory context.  It began just now, and is complete but for what
+ * came of it.
+ */
+SyncAttempt *
+sync_queue_story(const SyncTask *task, const char *status)
+{
+	SyncAttempt *attempt = palloc0(sizeof(SyncAttempt));
+
+	attempt->queue_id = task->queue_id;
+	attempt->attempt = task->attempt;
+	attempt->operation = task->operation_type;
+	attempt->subject = task->provider_name;
+	attempt->run_by = GetUserNameFromId(task->run_as, true);
+	if (attempt->run_by == NULL)
+		attempt->run_by = psprintf("%u", task->run_as);
+	attempt->status = status;
+	attempt->has_partner = task->has_partner;
+	attempt->timing_partner_id = task->timing_partner_id;
+	attempt->sync_job_id = task->sync_job_id;
+	return attempt;
+}
+
+/*
+ * The whole task as details of its history, so that sync_retry has it.
+ */
+Datum *
+sync_queue_keep(Relation queue, const SyncTask *task)
+{
+	ParamListInfo params = makeParamList(1);
+	Datum *details = palloc(sizeof(Datum));
+	char *text = NULL;
+
+	sync_queue_param(params,
+					 0,
+					 queue->rd_rel->reltype,
+					 heap_copy_tuple_as_datum(task->tuple,
+											  RelationGetDescr(queue)));
+	(void) sync_queue_run("SELECT jsonb_build_object('task', to_jsonb($1))",
+						  params,
+						  sync_queue_take_text,
+						  &text);
+	*details = DirectFunctionCall1(jsonb_in, CStringGetDatum(text));
+	return details;
+}
+
+/*
+ * A task was cancelled or deleted by hand: see it out of the queue and into
+ * history; the trigger sync_queue_left.
+ */
+void
+sync_queue_leave(TriggerData *trigger)
+{
+	Relation queue = trigger->tg_relation;
+	bool updated = TRIGGER_FIRED_BY_UPDATE(trigger->tg_event);
+	HeapTuple tuple = updated ? trigger->tg_newtuple : trigger->tg_trigtuple;
+	ErrorData *error = palloc0(sizeof(ErrorData));
+	SyncQueueColumns columns;
+	SyncTask *task;
+	SyncAttempt *attempt;
+
+	sync_queue_find_columns(RelationGetDescr(queue), &columns);
+	task = sync_queue_task(tuple, RelationGetDescr(queue), &columns);
+	task->attempt--; /* none was begun */
+	error->sqlerrcode = ERRCODE_QUERY_CANCELED;
+	error->message = updated ? "the task was cancelled before it was begun"
+							 : "the task was deleted before it was begun";
+	attempt = sync_queue_story(task, "cancelled");
+	attempt->started_at = attempt->finished_at = GetCurrentTimestamp();
+	attempt->details = sync_queue_keep(queue, task);
+	attempt->error = error;
+	sync_history_attempts(list_make1(attempt));
+
+	if (updated)
+	{
+		ParamListInfo params = makeParamList(1);
+
+		sync_queue_param(params, 0, INT8OID, Int64GetDatum(task->queue_id));
+		(void) sync_queue_run("DELETE FROM @extschema@.sync_queue"
+							  " WHERE queue_id = $1 AND status = 'cancelled'",
+							  params,
+							  NULL,
+							  NULL);
+	}
+}

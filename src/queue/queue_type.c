@@ -1,0 +1,193 @@
+/*-------------------------------------------------------------------------
+ *
+ * queue_type.c
+ *	  Operation types and pauses, as this process knows them.
+ *
+ * They are read when they are needed and kept until either table changes: its
+ * trigger has its relcache entry invalidated, which reaches every process.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+
+#include "kit/kit_ident.h"
+#include "kit/kit_spi.h"
+#include "queue/queue_row.h"
+
+/* A pause; NULL stands for all */
+typedef struct Pause
+{
+	char *provider;
+	char *operation;
+} Pause;
+
+static MemoryContext definitions = NULL; /* NULL: nothing is known */
+static List *operations = NIL;
+static List *pauses = NIL;
+static Oid relations[2]; /* the two tables, where known */
+static bool stale = true;
+
+static void load(void);
+static void load_operation(void *unused, int ncells, char **cells);
+static void load_pause(void *unused, int ncells, char **cells);
+static void forget_relation(Datum unused, Oid relation);
+
+/*
+ * The operation type of that name, NULL where there is none.  It is valid until
+ * the transaction ends.
+ */
+SyncOperation *
+sync_queue_operation(const char *name)
+{
+	ListCell *cell;
+
+	load();
+	foreach(cell, operations)
+	{
+		SyncOperation *operation = lfirst(cell);
+
+		if (strcmp(operation->name, name) == 0)
+			return operation;
+	}
+	return NULL;
+}
+
+/*
+ * Are tasks of that provider (NULL: of none) and operation type held back?
+ */
+bool
+sync_queue_paused(const char *provider, const char *operation)
+{
+	ListCell *cell;
+
+	load();
+	foreach(cell, pauses)
+	{
+		Pause *pause = lfirst(cell);
+
+		if ((pause->provider == NULL ||
+			 (provider && strcmp(pause->provider, provider) == 0)) &&
+			(pause->operation == NULL ||
+			 strcmp(pause->operation, operation) == 0))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Read the definitions, unless they are known.  Those that were known before
+ * stay until the transaction ends, since tasks at hand point to them.
+ */
+static void
+load(void)
+{
+	static bool watching = false;
+	Oid schema;
+	MemoryContext caller;
+
+	if (!watching)
+		CacheRegisterRelcacheCallback(forget_relation, (Datum) 0);
+	watching = true;
+	if (!stale)
+		return;
+
+	if (definitions)
+		MemoryContextSetParent(definitions, TopTransactionContext);
+	definitions = AllocSetContextCreate(TopMemoryContext,
+										"sync definitions",
+										ALLOCSET_SMALL_SIZES);
+	operations = NIL;
+	pauses = NIL;
+	schema = sync_kit_extension_schema();
+	relations[0] = get_relname_relid("sync_operation_types", schema);
+	relations[1] = get_relname_relid("sync_queue_pauses", schema);
+
+	/* what changes while it is being read makes it stale again */
+	stale = false;
+	caller = MemoryContextSwitchTo(definitions);
+	PG_TRY();
+	{
+		sync_kit_spi_run_own("SELECT operation_type, handler, kind,"
+							 " extract(epoch FROM timeout) * 1000, max_attempts,"
+							 " extract(epoch FROM backoff_base) * 1000, backoff_factor,"
+							 " extract(epoch FROM backoff_cap) * 1000, backoff_jitter,"
+							 " array_to_string(retry_sqlstates, ','), search_path"
+							 " FROM @extschema@.sync_operation_types",
+							 NULL,
+							 false,
+							 load_operation,
+							 NULL);
+		sync_kit_spi_run_own("SELECT provider_name, operation_type"
+							 " FROM @extschema@.sync_queue_pauses",
+							 NULL,
+							 false,
+							 load_pause,
+							 NULL);
+	}
+	PG_CATCH();
+	{
+		stale = true;
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(caller);
+}
+
+/*
+ * Keep a row of sync_operation_types; a SyncRowSink.
+ */
+static void
+load_operation(void *unused, int ncells, char **cells)
+{
+	SyncOperation *operation = palloc0(sizeof(SyncOperation));
+
+	operation->name = pstrdup(cells[0]);
+	operation->handler = sync_kit_bind_schema(cells[1]);
+	operation->external = strcmp(cells[2], "external") == 0;
+	operation->timeout_ms =
+		cells[3] ? Max(1, (int64) strtod(cells[3], NULL)) : 0;
+	operation->max_attempts = atoi(cells[4]);
+	operation->backoff_base_ms = strtod(cells[5], NULL);
+	operation->backoff_factor = strtod(cells[6], NULL);
+	operation->backoff_cap_ms = strtod(cells[7], NULL);
+	operation->backoff_jitter = strtod(cells[8], NULL);
+	if (cells[9])
+	{
+		char *list = pstrdup(cells[9]);
+
+		for (char *state = strtok(list, ","); state; state = strtok(NULL, ","))
+			operation->retry_sqlstates =
+				lappend(operation->retry_sqlstates, state);
+	}
+	operation->retries_named = cells[9] != NULL;
+	operation->search_path = pstrdup(cells[10]);
+	operations = lappend(operations, operation);
+}
+
+/*
+ * Keep a row of sync_queue_pauses; a SyncRowSink.
+ */
+static void
+load_pause(void *unused, int ncells, char **cells)
+{
+	Pause *pause = palloc(sizeof(Pause));
+
+	pause->provider = cells[0] ? pstrdup(cells[0]) : NULL;
+	pause->operation = cells[1] ? pstrdup(cells[1]) : NULL;
+	pauses = lappend(pauses, pause);
+}
+
+/*
+ * One of the tables has changed, or anything may have; a relcache callback.
+ */
+static void
+forget_relation(Datum unused, Oid relation)
+{
+	if (!OidIsValid(relation) || relation == relations[0] ||
+		relation == relations[1])
+		stale = true;
+}
