@@ -39,7 +39,7 @@ MODULE_big = $(EXTENSION)
 #
 # The parts, in the order of the floors (see src/README.md)
 #
-PARTS = kit shmem history remote cron progress stage merge check backfill undo queue alert flow perform export
+PARTS = kit shmem history remote http cron progress stage merge check backfill undo queue provider alert flow perform export
 
 OBJS = $(EXTENSION).o $(patsubst %.c,%.o,$(foreach part,$(PARTS),$(sort $(wildcard src/$(part)/*.c))))
 
@@ -64,6 +64,7 @@ REGRESS += checks checks_look
 REGRESS += history_outcome
 REGRESS += streams_watermark streams_xmin
 REGRESS += queue
+REGRESS += providers
 REGRESS += history messages readonly rights rights_planted
 REGRESS += history_purge schedules
 REGRESS += encoding       # last: it makes databases, which takes longest
@@ -84,7 +85,7 @@ ISOLATION_OPTS := $(REGRESS_OPTS) --inputdir=test --outputdir=. --load-extension
 # Flags
 #
 PG_CPPFLAGS = -Isrc -I$(shell $(PG_CONFIG) --includedir)
-SHLIB_LINK = -lpq -lz
+SHLIB_LINK = -lpq -lz $(shell curl-config --libs) -lcrypto
 
 #
 # PGXS

@@ -13,8 +13,10 @@
 #include "catalog/pg_proc.h"
 #include "common/jsonapi.h"
 #include "miscadmin.h"
+#include "storage/latch.h"
 #include "utils/acl.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/regproc.h"
 #include "utils/wait_event.h"
 
@@ -123,6 +125,20 @@ sync_compat_index_beginscan(Relation table,
 	return index_beginscan(table, index, snapshot, NULL, nkeys, 0);
 #else
 	return index_beginscan(table, index, snapshot, nkeys, 0);
+#endif
+}
+
+/*
+ * A set of events to wait for that lasts as long as the process.  Servers
+ * before 17 want to be told where its memory is to be.
+ */
+static inline WaitEventSet *
+sync_compat_create_wait_set(int nevents)
+{
+#if PG_VERSION_NUM >= 170000
+	return CreateWaitEventSet(NULL, nevents);
+#else
+	return CreateWaitEventSet(TopMemoryContext, nevents);
 #endif
 }
 

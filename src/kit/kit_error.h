@@ -9,6 +9,12 @@
 #ifndef KIT_ERROR_H
 #define KIT_ERROR_H
 
+/* no whole answer came to an HTTP request */
+#define SYNC_ERRCODE_HTTP_TRANSPORT MAKE_SQLSTATE('S', 'Y', '0', '0', '1')
+
+/* an answer came, and says that the request was not done */
+#define SYNC_ERRCODE_HTTP_STATUS MAKE_SQLSTATE('S', 'Y', '0', '0', '2')
+
 /* more rows were put aside than a run may have */
 #define SYNC_ERRCODE_TOO_MANY_REJECTS MAKE_SQLSTATE('S', 'Y', '0', '0', '3')
 

@@ -16,6 +16,8 @@
 
 extern int sync_guc_batch_size;
 extern char *sync_guc_databases;
+/* sync_ext.credential_key_file: the key that credentials are encrypted with */
+extern char *sync_guc_credential_key_file;
 
 /* sync_ext.environment: the name that reports give this database */
 extern char *sync_guc_environment;
@@ -26,6 +28,15 @@ extern int sync_guc_history_retention_min;
 extern int sync_guc_lease_timeout_ms;
 extern int sync_guc_poll_interval_ms;
 extern int sync_guc_workers;
+/* sync_ext.http_*: what HTTP requests may and may not do */
+extern char *sync_guc_http_allowed_hosts;
+extern char *sync_guc_http_ca_file;
+extern int sync_guc_http_concurrency;
+extern int sync_guc_http_connect_timeout_ms;
+extern int sync_guc_http_idle_timeout_ms;
+extern int sync_guc_http_max_response_size; /* kB */
+extern char *sync_guc_http_private_networks;
+extern int sync_guc_http_timeout_ms;
 
 extern void sync_kit_settings_init(void);
 

@@ -23,6 +23,7 @@
 #include "kit/kit_expr.h"
 #include "kit/kit_ident.h"
 #include "kit/kit_spi.h"
+#include "kit/kit_trigger.h"
 #include "progress/progress.h"
 
 /* The columns of list_parts, in the order of its SELECT list */
@@ -38,10 +39,6 @@ static bool replacing_shipped = false;
 
 static void check_shipped(TriggerData *trigger, const char *rule_name);
 static void replace_shipped(const char *rule_name);
-static HeapTuple set_shipped(TriggerData *trigger, HeapTuple tuple);
-static char *column_text(TriggerData *trigger,
-						 HeapTuple tuple,
-						 const char *name);
 static List *column_names(TriggerData *trigger,
 						  HeapTuple tuple,
 						  const char *name);
@@ -66,7 +63,7 @@ HeapTuple
 sync_progress_check_rule(TriggerData *trigger)
 {
 	HeapTuple tuple = trigger->tg_trigtuple;
-	char *rule_name = column_text(trigger, tuple, "rule_name");
+	char *rule_name = sync_kit_trigger_text(trigger, tuple, "rule_name");
 
 	if (rule_name == NULL || replacing_shipped)
 		return tuple;
@@ -80,7 +77,7 @@ sync_progress_check_rule(TriggerData *trigger)
 	{
 		if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event))
 			tuple = trigger->tg_newtuple;
-		rule_name = column_text(trigger, tuple, "rule_name");
+		rule_name = sync_kit_trigger_text(trigger, tuple, "rule_name");
 		if (rule_name == NULL)
 			return tuple; /* the constraint will say so */
 		check_parts(trigger, tuple, rule_name);
@@ -89,16 +86,17 @@ sync_progress_check_rule(TriggerData *trigger)
 			if (TRIGGER_FIRED_BY_INSERT(trigger->tg_event))
 			{
 				if (sync_progress_has_other_triggers(rule_name,
-													 column_text(trigger,
-																 tuple,
-																 "evidence"),
+													 sync_kit_trigger_text(trigger,
+																		   tuple,
+																		   "evidence"),
 													 column_names(trigger,
 																  tuple,
 																  "key_columns")))
 					refuse_tracked(rule_name);
 				replace_shipped(rule_name);
 			}
-			tuple = set_shipped(trigger, tuple);
+			/* whatever a user stores is the user's */
+			tuple = sync_kit_trigger_set_false(trigger, tuple, "shipped");
 		}
 	}
 	return tuple;
@@ -110,7 +108,8 @@ sync_progress_check_rule(TriggerData *trigger)
 static void
 check_shipped(TriggerData *trigger, const char *rule_name)
 {
-	char *shipped = column_text(trigger, trigger->tg_trigtuple, "shipped");
+	char *shipped =
+		sync_kit_trigger_text(trigger, trigger->tg_trigtuple, "shipped");
 
 	if (strcmp(shipped, "t") != 0 || creating_extension)
 		return;
@@ -144,46 +143,6 @@ replace_shipped(const char *rule_name)
 		replacing_shipped = false;
 	}
 	PG_END_TRY();
-}
-
-/*
- * Whatever a user stores is the user's.
- */
-static HeapTuple
-set_shipped(TriggerData *trigger, HeapTuple tuple)
-{
-	int column = get_attnum(RelationGetRelid(trigger->tg_relation), "shipped");
-	Datum value = BoolGetDatum(false);
-	bool isnull = false;
-
-	return heap_modify_tuple_by_cols(tuple,
-									 RelationGetDescr(trigger->tg_relation),
-									 1,
-									 &column,
-									 &value,
-									 &isnull);
-}
-
-/*
- * A column of the row as text, NULL where it is NULL.
- */
-static char *
-column_text(TriggerData *trigger, HeapTuple tuple, const char *name)
-{
-	TupleDesc desc = RelationGetDescr(trigger->tg_relation);
-	AttrNumber number =
-		get_attnum(RelationGetRelid(trigger->tg_relation), name);
-	bool isnull;
-	Datum value = heap_getattr(tuple, number, desc, &isnull);
-	Oid output;
-	bool varlena;
-
-	if (isnull)
-		return NULL;
-	getTypeOutputInfo(TupleDescAttr(desc, number - 1)->atttypid,
-					  &output,
-					  &varlena);
-	return OidOutputFunctionCall(output, value);
 }
 
 /*
@@ -227,7 +186,7 @@ check_parts(TriggerData *trigger, HeapTuple tuple, const char *rule_name)
 
 	for (int i = 0; i < lengthof(relations); i++)
 	{
-		char *name = column_text(trigger, tuple, relations[i]);
+		char *name = sync_kit_trigger_text(trigger, tuple, relations[i]);
 
 		if (name)
 			sync_kit_check_relation_name(name,
@@ -237,7 +196,7 @@ check_parts(TriggerData *trigger, HeapTuple tuple, const char *rule_name)
 	}
 	for (int i = 0; i < lengthof(conditions); i++)
 	{
-		char *text = column_text(trigger, tuple, conditions[i]);
+		char *text = sync_kit_trigger_text(trigger, tuple, conditions[i]);
 
 		if (text)
 			check_expression(text, "column", conditions[i], rule_name);
@@ -271,14 +230,14 @@ static SyncRows *
 list_parts(TriggerData *trigger, HeapTuple tuple)
 {
 	const char *values[] = {
-		column_text(trigger, tuple, "key_columns"),
-		column_text(trigger, tuple, "progress_key_columns"),
-		column_text(trigger, tuple, "competition_column"),
-		column_text(trigger, tuple, "counters"),
-		column_text(trigger, tuple, "insert_columns"),
-		column_text(trigger, tuple, "status_column"),
-		column_text(trigger, tuple, "completed_at_column"),
-		column_text(trigger, tuple, "label"),
+		sync_kit_trigger_text(trigger, tuple, "key_columns"),
+		sync_kit_trigger_text(trigger, tuple, "progress_key_columns"),
+		sync_kit_trigger_text(trigger, tuple, "competition_column"),
+		sync_kit_trigger_text(trigger, tuple, "counters"),
+		sync_kit_trigger_text(trigger, tuple, "insert_columns"),
+		sync_kit_trigger_text(trigger, tuple, "status_column"),
+		sync_kit_trigger_text(trigger, tuple, "completed_at_column"),
+		sync_kit_trigger_text(trigger, tuple, "label"),
 	};
 
 	return sync_kit_spi_rows_own(
@@ -410,8 +369,8 @@ refuse_tracked(const char *rule_name)
 static bool
 keeps(TriggerData *trigger, const char *column)
 {
-	char *old = column_text(trigger, trigger->tg_trigtuple, column);
-	char *new = column_text(trigger, trigger->tg_newtuple, column);
+	char *old = sync_kit_trigger_text(trigger, trigger->tg_trigtuple, column);
+	char *new = sync_kit_trigger_text(trigger, trigger->tg_newtuple, column);
 
 	return new != NULL &&strcmp(old, new) == 0;
 }

@@ -51,9 +51,12 @@ want_server() {
 	want "postgresql-server-dev-${major:-all}" test -e "$headers/postgres.h"
 	want libpq-dev test -e "$include/libpq-fe.h"
 	want zlib1g-dev test -e /usr/include/zlib.h
+	want libcurl4-openssl-dev command -v curl-config
+	want libssl-dev test -e /usr/include/openssl/evp.h
 	want gcc command -v gcc
 	want libc6-dev test -e /usr/include/stdio.h
 	want perl command -v prove
+	want python3 command -v python3
 	want libipc-run-perl perl -MIPC::Run -e 1
 }
 

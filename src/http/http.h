@@ -1,0 +1,84 @@
+/*-------------------------------------------------------------------------
+ *
+ * http.h
+ *	  HTTP requests, over libcurl: the only place that talks to the web.
+ *
+ * A request is started (http_transfer.c) and goes on while sync_http_wait
+ * (http_session.c) is called, beside all others of this process; nothing needs
+ * a transaction meanwhile.  It ends as done, with an answer or a failure.  What
+ * a request may be and whom it may reach is decided in http_guard.c.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef HTTP_H
+#define HTTP_H
+
+#include "nodes/pg_list.h"
+#include "pgtime.h"
+
+/* A header of a request */
+typedef struct SyncHttpHeader
+{
+	char *name;
+	char *value;
+} SyncHttpHeader;
+
+/* What is asked; lives as long as its transfer */
+typedef struct SyncHttpRequest
+{
+	const char *method;
+	const char *url;
+	List *headers;	  /* SyncHttpHeader */
+	const char *body; /* NULL: none */
+	Size body_length;
+	List *secrets;		 /* strings that no message may show */
+	bool hide_path;		 /* the path is a secret too */
+	bool streamed;		 /* the body is read line by line as it comes */
+	int timeout_ms;		 /* 0: as set */
+	int idle_timeout_ms; /* 0: as set */
+	int64 max_size;		 /* bytes of the body or of a line; 0: as set */
+} SyncHttpRequest;
+
+typedef struct SyncHttpTransfer SyncHttpTransfer;
+
+/* Where a transfer is */
+typedef enum SyncHttpState
+{
+	SYNC_HTTP_WAITING, /* for others to end */
+	SYNC_HTTP_RUNNING,
+	SYNC_HTTP_DONE, /* with an answer, or not */
+} SyncHttpState;
+
+/* in http_session.c */
+extern void sync_http_wait(long timeout_ms);
+extern int sync_http_in_flight(void);
+
+/* in http_transfer.c */
+extern SyncHttpTransfer *sync_http_start(const SyncHttpRequest *request);
+extern void sync_http_end(SyncHttpTransfer *transfer);
+
+/* in http_answer.c */
+extern SyncHttpState sync_http_state(SyncHttpTransfer *transfer);
+extern bool sync_http_is_readable(SyncHttpTransfer *transfer);
+extern bool sync_http_is_broken(SyncHttpTransfer *transfer);
+extern void sync_http_check(SyncHttpTransfer *transfer);
+extern int sync_http_status(SyncHttpTransfer *transfer);
+extern int64 sync_http_bytes(SyncHttpTransfer *transfer);
+extern char *sync_http_header(SyncHttpTransfer *transfer, const char *name);
+extern char *sync_http_text(SyncHttpTransfer *transfer, Size *length);
+extern char *sync_http_line(SyncHttpTransfer *transfer, Size *length);
+
+/* in http_guard.c */
+extern const char *sync_http_header_fault(const char *name, const char *value);
+extern bool sync_http_host_is_allowed(const char *host);
+
+/* in http_url.c */
+extern char *sync_http_host(const char *url);
+extern bool sync_http_same_host(const char *url, const char *other);
+extern char *sync_http_resolve(const char *base, const char *reference);
+extern char *sync_http_shown_url(const char *url, bool hide_path);
+extern char *sync_http_redact(const char *text, List *secrets);
+extern char *sync_http_encode(const char *text);
+extern pg_time_t sync_http_parse_date(const char *text);
+
+#endif /* HTTP_H */

@@ -1,0 +1,281 @@
+/*-------------------------------------------------------------------------
+ *
+ * http_url.c
+ *	  URLs: their hosts, where they lead, and how messages show them.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "lib/stringinfo.h"
+
+#include "http/http_internal.h"
+
+#define SECRET_BYTES_MIN 4 /* what is shorter is in every other word */
+
+static char *url_part(CURLU *url, CURLUPart part);
+static bool is_http(const char *scheme);
+static char *origin(const char *url);
+
+/*
+ * Take a URL apart, to be given back to curl_url_cleanup; NULL where it is
+ * none of http or https with a host.
+ */
+CURLU *
+sync_http_parse_url(const char *url)
+{
+	CURLU *parsed = curl_url();
+	char *scheme = NULL;
+	bool valid;
+
+	if (parsed == NULL)
+		return NULL;
+	valid = curl_url_set(parsed, CURLUPART_URL, url, 0) == CURLUE_OK &&
+			curl_url_get(parsed, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
+			is_http(scheme);
+	curl_free(scheme);
+	if (valid)
+		return parsed;
+	curl_url_cleanup(parsed);
+	return NULL;
+}
+
+/*
+ * The host of a URL, as it is written there but in lower case; "" where there
+ * is none.
+ */
+char *
+sync_http_host(const char *url)
+{
+	CURLU *parsed = sync_http_parse_url(url);
+	char *host;
+
+	if (parsed == NULL)
+		return pstrdup("");
+	host = url_part(parsed, CURLUPART_HOST);
+	curl_url_cleanup(parsed);
+	for (char *c = host; *c; c++)
+		*c = pg_ascii_tolower((unsigned char) *c);
+	return host;
+}
+
+/*
+ * Do two URLs lead to one server: the same scheme, host and port?
+ */
+bool
+sync_http_same_host(const char *url, const char *other)
+{
+	char *a = origin(url);
+	char *b = origin(other);
+
+	return a[0] != '\0' && strcmp(a, b) == 0;
+}
+
+/*
+ * What a reference found in an answer from "base" means: a whole URL, or one
+ * beside it.  NULL where it means nothing.
+ */
+char *
+sync_http_resolve(const char *base, const char *reference)
+{
+	CURLU *parsed = sync_http_parse_url(base);
+	char *resolved = NULL;
+
+	if (parsed == NULL)
+		return NULL;
+	if (curl_url_set(parsed, CURLUPART_URL, reference, 0) == CURLUE_OK)
+		resolved = url_part(parsed, CURLUPART_URL);
+	curl_url_cleanup(parsed);
+	return resolved;
+}
+
+/*
+ * Where a redirect may lead, malloc'ed: to the same host and port, or from http
+ * to https on their usual ports.  False where it may not.  Allocates nothing of
+ * the server's and raises nothing.
+ */
+bool
+sync_http_redirect_target(const char *from, const char *location, char **target)
+{
+	static const CURLUPart parts[] = {
+		CURLUPART_SCHEME,
+		CURLUPART_HOST,
+		CURLUPART_PORT,
+	};
+	CURLU *urls[2] = {sync_http_parse_url(from), sync_http_parse_url(location)};
+	char *texts[2][lengthof(parts)] = {{NULL}};
+	bool valid = urls[0] && urls[1];
+
+	for (int i = 0; i < lengthof(urls); i++)
+		for (int part = 0; part < lengthof(parts) && valid; part++)
+			valid = curl_url_get(urls[i],
+								 parts[part],
+								 &texts[i][part],
+								 CURLU_DEFAULT_PORT) == CURLUE_OK;
+	if (valid)
+	{
+		bool upgrade = pg_strcasecmp(texts[0][0], "http") == 0 &&
+					   strcmp(texts[0][2], "80") == 0 &&
+					   pg_strcasecmp(texts[1][0], "https") == 0 &&
+					   strcmp(texts[1][2], "443") == 0;
+
+		valid = pg_strcasecmp(texts[0][1], texts[1][1]) == 0 &&
+				(upgrade || (pg_strcasecmp(texts[0][0], texts[1][0]) == 0 &&
+							 strcmp(texts[0][2], texts[1][2]) == 0));
+	}
+	for (int i = 0; i < lengthof(urls); i++)
+	{
+		for (int part = 0; part < lengthof(parts); part++)
+			curl_free(texts[i][part]);
+		curl_url_cleanup(urls[i]);
+	}
+	*target = valid ? strdup(location) : NULL;
+	return *target != NULL;
+}
+
+/*
+ * A URL for people to read: without user, query and fragment, since secrets are
+ * there, and without its path where that is one.
+ */
+char *
+sync_http_shown_url(const char *url, bool hide_path)
+{
+	size_t length = strcspn(url, "?#");
+	const char *host = strstr(url, "://");
+	const char *at;
+	StringInfoData shown;
+
+	initStringInfo(&shown);
+	if (host && host < url + length)
+	{
+		host += 3;
+		appendBinaryStringInfo(&shown, url, host - url);
+		length -= host - url;
+		url = host;
+		at = memchr(url, '@', Min(strcspn(url, "/"), length));
+		if (at)
+		{
+			length -= at + 1 - url;
+			url = at + 1;
+		}
+	}
+	if (hide_path && strcspn(url, "/") < length)
+	{
+		appendBinaryStringInfo(&shown, url, strcspn(url, "/"));
+		appendStringInfoString(&shown, "/...");
+	}
+	else
+		appendBinaryStringInfo(&shown, url, length);
+	return shown.data;
+}
+
+/*
+ * A text in which no secret of the list is left.
+ */
+char *
+sync_http_redact(const char *text, List *secrets)
+{
+	char *redacted = pstrdup(text);
+	ListCell *cell;
+
+	foreach(cell, secrets)
+	{
+		const char *secret = lfirst(cell);
+		const char *rest = redacted;
+		const char *found;
+		StringInfoData next;
+
+		if (strlen(secret) < SECRET_BYTES_MIN)
+			continue;
+		initStringInfo(&next);
+		while ((found = strstr(rest, secret)) != NULL)
+		{
+			appendBinaryStringInfo(&next, rest, found - rest);
+			appendStringInfoString(&next, "***");
+			rest = found + strlen(secret);
+		}
+		appendStringInfoString(&next, rest);
+		redacted = next.data;
+	}
+	return redacted;
+}
+
+/*
+ * A text as a segment of a path or a value of a query: all but letters, digits
+ * and "-._~" percent-encoded.
+ */
+char *
+sync_http_encode(const char *text)
+{
+	StringInfoData encoded;
+
+	initStringInfo(&encoded);
+	for (const unsigned char *c = (const unsigned char *) text; *c; c++)
+	{
+		if ((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') ||
+			(*c >= '0' && *c <= '9') || strchr("-._~", *c))
+			appendStringInfoChar(&encoded, *c);
+		else
+			appendStringInfo(&encoded, "%%%02X", *c);
+	}
+	return encoded.data;
+}
+
+/*
+ * A date as HTTP writes it, in seconds since 1970; -1 where it is none.
+ */
+pg_time_t
+sync_http_parse_date(const char *text)
+{
+	return curl_getdate(text, NULL);
+}
+
+/*
+ * A part of a URL, "" where it has none.
+ */
+static char *
+url_part(CURLU *url, CURLUPart part)
+{
+	char *text = NULL;
+	char *copy;
+
+	if (curl_url_get(url, part, &text, 0) != CURLUE_OK || text == NULL)
+		return pstrdup("");
+	copy = pstrdup(text);
+	curl_free(text);
+	return copy;
+}
+
+/*
+ * Is a scheme one that we speak?
+ */
+static bool
+is_http(const char *scheme)
+{
+	return pg_strcasecmp(scheme, "http") == 0 ||
+		   pg_strcasecmp(scheme, "https") == 0;
+}
+
+/*
+ * Scheme, host and port of a URL; "" where it is none.
+ */
+static char *
+origin(const char *url)
+{
+	CURLU *parsed = sync_http_parse_url(url);
+	char *port = NULL;
+	char *text;
+
+	if (parsed == NULL)
+		return pstrdup("");
+	curl_url_get(parsed, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT);
+	text = psprintf("%s://%s:%s",
+					url_part(parsed, CURLUPART_SCHEME),
+					url_part(parsed, CURLUPART_HOST),
+					port ? port : "");
+	curl_free(port);
+	curl_url_cleanup(parsed);
+	for (char *c = text; *c; c++)
+		*c = pg_ascii_tolower((unsigned char) *c);
+	return text;
+}

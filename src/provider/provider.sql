@@ -1,0 +1,173 @@
+-- Providers: web APIs, as rows describe them, and who may ask them for what.
+
+CREATE TABLE sync_providers (
+	provider_name text NOT NULL,
+	description text,
+	base_url text NOT NULL,
+	headers jsonb NOT NULL DEFAULT '{}',
+	query jsonb NOT NULL DEFAULT '{}',
+	auth jsonb NOT NULL DEFAULT '[]',
+	credential_fields jsonb NOT NULL DEFAULT '[]',
+	limits jsonb NOT NULL DEFAULT '{}',
+	retry jsonb NOT NULL DEFAULT '{}',
+	outcomes jsonb NOT NULL DEFAULT '[]',
+	test_endpoint text,
+	shipped boolean NOT NULL DEFAULT false,
+	CONSTRAINT sync_providers_pkey PRIMARY KEY (provider_name),
+	CONSTRAINT sync_providers_provider_name_check CHECK (provider_name ~ '^[a-z][a-z0-9_]{0,39}$')
+);
+REVOKE ALL ON TABLE sync_providers FROM PUBLIC;
+SELECT pg_catalog.pg_extension_config_dump('sync_providers', 'WHERE NOT shipped');
+
+COMMENT ON TABLE sync_providers IS
+'Web APIs, one a row. Templates in a definition decide where credentials are sent: let only those write here whom you trust so far.';
+COMMENT ON COLUMN sync_providers.provider_name IS 'Name of the provider: small letters, digits and underscores.';
+COMMENT ON COLUMN sync_providers.description IS 'What it is, and what of it is not confirmed.';
+COMMENT ON COLUMN sync_providers.base_url IS 'What the paths of its endpoints follow: https://api.example.org/v1.';
+COMMENT ON COLUMN sync_providers.headers IS 'Headers of every request, an object of templates.';
+COMMENT ON COLUMN sync_providers.query IS 'Parameters of every request, an object of templates: {"format": "json"}.';
+COMMENT ON COLUMN sync_providers.auth IS
+'How requests say who asks: an array of schemes that all apply, each with any of query and headers (objects of templates), basic (user, password), token (a call that is made first; its values are then {token.NAME}) and optional (left out where the credential lacks a field).';
+COMMENT ON COLUMN sync_providers.credential_fields IS 'Names of the fields that a credential may have, an array of texts.';
+COMMENT ON COLUMN sync_providers.limits IS 'What the provider allows one credential: concurrency, interval_ms between requests, requests in window_ms.';
+COMMENT ON COLUMN sync_providers.retry IS 'How often (times, 3) and after how long (wait_ms, 1000; times factor, 2, each; max_wait_ms, 60000) a request is tried again; header: the one that says how long to wait (Retry-After).';
+COMMENT ON COLUMN sync_providers.outcomes IS
+'Rules that decide about answers, the first that fits: {"when": jsonpath, "status": 404, "5xx" or an array, "body": exact text, "outcome": ok, retry, throttle, authenticate or fail, "message": jsonpath, "wait_ms": number}. Where none fits the status decides.';
+COMMENT ON COLUMN sync_providers.test_endpoint IS 'The endpoint that sync_test_credential asks.';
+COMMENT ON COLUMN sync_providers.shipped IS 'true: the row came with the extension and is not dumped. Any change to it makes it yours, and so does a row of the same name that you insert.';
+
+CREATE TABLE sync_endpoints (
+	endpoint_name text NOT NULL,
+	provider_name text NOT NULL,
+	description text,
+	method text NOT NULL DEFAULT 'GET',
+	path text NOT NULL,
+	params jsonb NOT NULL DEFAULT '{}',
+	query jsonb NOT NULL DEFAULT '{}',
+	headers jsonb NOT NULL DEFAULT '{}',
+	body jsonb,
+	parent jsonb,
+	each jsonb,
+	page jsonb NOT NULL DEFAULT '{"kind": "single"}',
+	records jsonb NOT NULL DEFAULT '{}',
+	columns jsonb,
+	key text[],
+	incremental jsonb,
+	conditional boolean NOT NULL DEFAULT false,
+	outcomes jsonb NOT NULL DEFAULT '[]',
+	repeatable boolean NOT NULL DEFAULT false,
+	timeout_ms integer,
+	idle_timeout_ms integer,
+	max_size bigint,
+	shipped boolean NOT NULL DEFAULT false,
+	CONSTRAINT sync_endpoints_pkey PRIMARY KEY (endpoint_name),
+	CONSTRAINT sync_endpoints_provider_name_fkey FOREIGN KEY (provider_name)
+		REFERENCES sync_providers DEFERRABLE INITIALLY DEFERRED,
+	CONSTRAINT sync_endpoints_endpoint_name_check CHECK (endpoint_name ~ '^[a-z][a-z0-9_]{0,62}$'),
+	CONSTRAINT sync_endpoints_method_check CHECK (method IN ('GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE')),
+	CONSTRAINT sync_endpoints_timeout_ms_check CHECK (timeout_ms > 0),
+	CONSTRAINT sync_endpoints_idle_timeout_ms_check CHECK (idle_timeout_ms > 0),
+	CONSTRAINT sync_endpoints_max_size_check CHECK (max_size > 0)
+);
+CREATE INDEX sync_endpoints_provider_name_idx ON sync_endpoints (provider_name);
+REVOKE ALL ON TABLE sync_endpoints FROM PUBLIC;
+SELECT pg_catalog.pg_extension_config_dump('sync_endpoints', 'WHERE NOT shipped');
+
+COMMENT ON TABLE sync_endpoints IS
+'What can be asked of providers, one a row. Templates are texts with {scope.name} in them: {param.x}, {credential.x}, {token.x}, {parent.x}, {tenant}, {since}, {each}, {now}, with filters as {credential.password|sha1}. A parameter or header whose template has no value is left out.';
+COMMENT ON COLUMN sync_endpoints.endpoint_name IS 'Name of the endpoint, as runsignup_races.';
+COMMENT ON COLUMN sync_endpoints.provider_name IS 'The provider it belongs to.';
+COMMENT ON COLUMN sync_endpoints.description IS 'What it gives, and what of it is not confirmed.';
+COMMENT ON COLUMN sync_endpoints.method IS 'HTTP method.';
+COMMENT ON COLUMN sync_endpoints.path IS 'Template of the path after the base URL, each value encoded as a segment; or one value that is a whole URL on the provider''s host: {parent.value}.';
+COMMENT ON COLUMN sync_endpoints.params IS 'Parameters that callers give: {"race_id": {"required": true, "default": scalar, "description": text}}.';
+COMMENT ON COLUMN sync_endpoints.query IS 'Parameters of the URL, an object of templates.';
+COMMENT ON COLUMN sync_endpoints.headers IS 'Headers, an object of templates.';
+COMMENT ON COLUMN sync_endpoints.body IS
+'What is sent. Kinds json ("value": JSON whose texts are templates) and form ("fields") go with a fetch; records, object, columns and form_json (with field, envelope, batch, id, failed, match, settle_ms) say how rows are pushed.';
+COMMENT ON COLUMN sync_endpoints.parent IS
+'Rows for each of which it is asked, as {parent.x}: {"endpoint": name, "params": templates} or {"sql": query}; collect: {"path": jsonpath, "size": n} joins the values of n of them, as {parent.collected}.';
+COMMENT ON COLUMN sync_endpoints.each IS 'Constants for each of which it is asked, as {each}: ["", "SEX", "AGE"].';
+COMMENT ON COLUMN sync_endpoints.page IS
+'How pages follow each other. kind: single, page, offset (param, start, size_param, size, stop: short or empty, total, pages_header), keyset (param, path in a record, take: last or max), next_url (path), link (header Link), cursor (param, path); max_pages.';
+COMMENT ON COLUMN sync_endpoints.records IS
+'Where the records are. paths: jsonpaths of which the first that finds something counts; each, lift: elements that hold records, and what of them is added to each; scalar: name for a record that is no object; format: json, ndjson (a record a line) or columns (names, rows).';
+COMMENT ON COLUMN sync_endpoints.columns IS
+'The columns made of a record: {"bib": "$.bib_num", "paid": {"path": "$.amount", "convert": "number"}, "race_id": {"value": "{param.race_id}"}}. convert: text, boolean, number, epoch, epoch_ms, time (format, zone), duration, duration_ms, map (map, otherwise), json. NULL: the record as it is.';
+COMMENT ON COLUMN sync_endpoints.key IS 'Columns that tell records apart.';
+COMMENT ON COLUMN sync_endpoints.incremental IS
+'How to read only what is new. mode server: "param" gets {since} in "format" (epoch, epoch_ms, iso, date, text), bound exclusive or inclusive, less lookback_s; client: reading stops at the first record whose "field" is older; partition: parents whose "value" sorts before {since} are passed over; snapshot: all is read, and what is gone is gone. tombstones: endpoint of what was removed.';
+COMMENT ON COLUMN sync_endpoints.conditional IS 'true: the provider answers 304 where nothing changed since its ETag or Last-Modified.';
+COMMENT ON COLUMN sync_endpoints.outcomes IS 'Rules about answers, before those of the provider.';
+COMMENT ON COLUMN sync_endpoints.repeatable IS 'true: a request that is no GET may be sent again without harm.';
+COMMENT ON COLUMN sync_endpoints.timeout_ms IS 'Limit of a request in all; NULL: sync_ext.http_timeout.';
+COMMENT ON COLUMN sync_endpoints.idle_timeout_ms IS 'Limit of a silence; NULL: sync_ext.http_idle_timeout.';
+COMMENT ON COLUMN sync_endpoints.max_size IS 'Limit of an answer in bytes; NULL: sync_ext.http_max_response_size.';
+COMMENT ON COLUMN sync_endpoints.shipped IS 'As in sync_providers.';
+
+CREATE FUNCTION sync_providers_check() RETURNS trigger
+	LANGUAGE c AS 'MODULE_PATHNAME', 'sync_sql_providers_check';
+REVOKE ALL ON FUNCTION sync_providers_check() FROM PUBLIC;
+COMMENT ON FUNCTION sync_providers_check() IS
+'Refuses a provider or an endpoint that cannot work, by name and value.';
+
+CREATE TRIGGER sync_providers_check
+	BEFORE INSERT OR UPDATE OR DELETE ON sync_providers
+	FOR EACH ROW EXECUTE FUNCTION sync_providers_check();
+CREATE TRIGGER sync_endpoints_check
+	BEFORE INSERT OR UPDATE OR DELETE ON sync_endpoints
+	FOR EACH ROW EXECUTE FUNCTION sync_providers_check();
+
+CREATE TABLE sync_credentials (
+	timing_partner_id bigint NOT NULL,
+	provider_name text NOT NULL,
+	active boolean NOT NULL DEFAULT true,
+	fields text[] NOT NULL,
+	key_id text NOT NULL,
+	sealed bytea NOT NULL,
+	sealed_token bytea,
+	changed_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	CONSTRAINT sync_credentials_pkey PRIMARY KEY (timing_partner_id, provider_name),
+	CONSTRAINT sync_credentials_provider_name_fkey FOREIGN KEY (provider_name)
+		REFERENCES sync_providers DEFERRABLE INITIALLY DEFERRED
+);
+CREATE INDEX sync_credentials_provider_name_idx ON sync_credentials (provider_name);
+REVOKE ALL ON TABLE sync_credentials FROM PUBLIC;
+SELECT pg_catalog.pg_extension_config_dump('sync_credentials', '');
+
+COMMENT ON TABLE sync_credentials IS
+'What tenants are known by to providers, sealed with the key in sync_ext.credential_key_file. Without that file nobody can read it, and a dump of it is of use only together with the file.';
+COMMENT ON COLUMN sync_credentials.timing_partner_id IS 'The tenant.';
+COMMENT ON COLUMN sync_credentials.provider_name IS 'The provider.';
+COMMENT ON COLUMN sync_credentials.active IS 'false: nothing is done with it.';
+COMMENT ON COLUMN sync_credentials.fields IS 'Names of the fields that it has.';
+COMMENT ON COLUMN sync_credentials.key_id IS 'Which key it is sealed with: the beginning of a hash of it.';
+COMMENT ON COLUMN sync_credentials.sealed IS 'The fields, encrypted (AES-256-GCM).';
+COMMENT ON COLUMN sync_credentials.sealed_token IS 'The token that the provider gave for it last, likewise; NULL: none.';
+COMMENT ON COLUMN sync_credentials.changed_at IS 'When it was set last.';
+
+CREATE FUNCTION sync_set_credential(timing_partner_id bigint, provider text,
+	credential jsonb) RETURNS void
+	LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'sync_sql_set_credential';
+REVOKE ALL ON FUNCTION sync_set_credential(bigint, text, jsonb) FROM PUBLIC;
+COMMENT ON FUNCTION sync_set_credential(bigint, text, jsonb) IS
+'Store what a tenant is known by to a provider, encrypted: {"api_key": "...", "api_secret": "..."}. NULL removes it. Nobody can read it back.';
+
+CREATE FUNCTION sync_test_credential(timing_partner_id bigint, provider text)
+	RETURNS text
+	LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'sync_sql_test_credential';
+REVOKE ALL ON FUNCTION sync_test_credential(bigint, text) FROM PUBLIC;
+COMMENT ON FUNCTION sync_test_credential(bigint, text) IS
+'Ask the provider''s test endpoint with a tenant''s credential, and say how it went. Raises where the provider refuses it.';
+
+CREATE FUNCTION sync_fetch(endpoint text, params jsonb DEFAULT '{}',
+	max_rows integer DEFAULT 100, timing_partner_id bigint DEFAULT NULL,
+	since text DEFAULT NULL) RETURNS SETOF jsonb
+	LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'sync_sql_fetch';
+REVOKE ALL ON FUNCTION sync_fetch(text, jsonb, integer, bigint, text) FROM PUBLIC;
+COMMENT ON FUNCTION sync_fetch(text, jsonb, integer, bigint, text) IS
+'Look at what an endpoint gives, without storing it: a record a row.
+params: the parameters that the endpoint declares.
+max_rows: stop after that many records; NULL: read all.
+timing_partner_id: with the credential of that tenant; NULL: with none.
+since: ask only for what is newer, where the endpoint is incremental.';

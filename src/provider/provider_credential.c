@@ -1,0 +1,270 @@
+/*-------------------------------------------------------------------------
+ *
+ * provider_credential.c
+ *	  sync_credentials: what tenants are known by, sealed.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "catalog/pg_type.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+
+#include "kit/kit_spi.h"
+#include "provider/provider_secret.h"
+
+static void check_fields(SyncProvider *provider, JsonbValue *fields);
+static char *purpose(int64 tenant, const char *provider, const char *kind);
+static bytea *from_hex(const char *text);
+static JsonbValue *unseal_object(char *sealed,
+								 const char *what_for,
+								 const char *key_id,
+								 const char *subject);
+
+/*
+ * Store the credential of a tenant for a provider; NULL removes it.
+ */
+void
+sync_provider_set_credential(int64 tenant,
+							 SyncProvider *provider,
+							 JsonbValue *fields)
+{
+	ParamListInfo params = makeParamList(5);
+	List *members;
+	ListCell *cell;
+	Datum *names;
+	char *key_id;
+	bytea *sealed;
+
+	params->params[0].ptype = INT8OID;
+	params->params[0].value = Int64GetDatum(tenant);
+	params->params[1].ptype = TEXTOID;
+	params->params[1].value = CStringGetTextDatum(provider->name);
+	for (int i = 0; i < 5; i++)
+		params->params[i].pflags = PARAM_FLAG_CONST;
+	if (fields == NULL)
+	{
+		params->numParams = 2;
+		sync_kit_spi_run_own("DELETE FROM @extschema@.sync_credentials"
+							 " WHERE timing_partner_id = $1 AND provider_name = $2",
+							 params,
+							 false,
+							 NULL,
+							 NULL);
+		return;
+	}
+
+	check_fields(provider, fields);
+	sealed = sync_provider_seal(sync_kit_json_text(fields),
+								purpose(tenant, provider->name, "fields"),
+								&key_id);
+	members = sync_kit_json_members(fields);
+	names = palloc(list_length(members) * sizeof(Datum));
+	foreach(cell, members)
+		names[foreach_current_index(cell)] =
+			CStringGetTextDatum(((SyncJsonMember *) lfirst(cell))->name);
+	sync_kit_set_texts(&params->params[2], list_length(members), names, NULL);
+	params->params[3].ptype = TEXTOID;
+	params->params[3].value = CStringGetTextDatum(key_id);
+	params->params[4].ptype = BYTEAOID;
+	params->params[4].value = PointerGetDatum(sealed);
+	sync_kit_spi_run_own("INSERT INTO @extschema@.sync_credentials"
+						 " (timing_partner_id, provider_name, fields, key_id, sealed)"
+						 " VALUES ($1, $2, $3, $4, $5)"
+						 " ON CONFLICT (timing_partner_id, provider_name) DO UPDATE"
+						 " SET fields = excluded.fields, key_id = excluded.key_id,"
+						 " sealed = excluded.sealed, sealed_token = NULL,"
+						 " changed_at = pg_catalog.now()",
+						 params,
+						 false,
+						 NULL,
+						 NULL);
+}
+
+/*
+ * Load the credential of a tenant; NULL: of none.  Raises where the tenant has
+ * none for that provider, or it cannot be opened.
+ */
+SyncCredential *
+sync_provider_load_credential(SyncProvider *provider, const int64 *tenant)
+{
+	SyncCredential *credential = palloc0(sizeof(SyncCredential));
+	const char *subject;
+	const char *values[2];
+	SyncRows *rows;
+	char **row;
+
+	credential->provider = provider->name;
+	credential->origin = "";
+	if (tenant == NULL)
+		return credential;
+	credential->has_tenant = true;
+	credential->tenant = *tenant;
+	values[0] = psprintf(INT64_FORMAT, *tenant);
+	values[1] = provider->name;
+	if (provider->credential_fields == NIL)
+		return credential;
+
+	rows =
+		sync_kit_spi_rows_own("SELECT key_id, encode(sealed, 'hex'), encode(sealed_token, 'hex'), active"
+							  " FROM @extschema@.sync_credentials"
+							  " WHERE timing_partner_id = $1::bigint AND provider_name = $2",
+							  sync_kit_text_params(2, values));
+	if (rows->nrows == 0)
+		ereport(ERROR,
+				errcode(ERRCODE_UNDEFINED_OBJECT),
+				errmsg("timing partner " INT64_FORMAT
+					   " has no credential for provider \"%s\"",
+					   *tenant,
+					   provider->name),
+				errhint("Store one with sync_set_credential."));
+	row = rows->rows[0];
+	if (row[3][0] != 't')
+		ereport(ERROR,
+				errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				errmsg("the credential of timing partner " INT64_FORMAT
+					   " for provider \"%s\" is not active",
+					   *tenant,
+					   provider->name));
+
+	subject = psprintf("the credential of timing partner " INT64_FORMAT
+					   " for provider \"%s\"",
+					   *tenant,
+					   provider->name);
+	credential->origin = pstrdup(row[1]);
+	credential->fields =
+		unseal_object(row[1],
+					  purpose(*tenant, provider->name, "fields"),
+					  row[0],
+					  subject);
+	if (row[2])
+		credential->token =
+			unseal_object(row[2],
+						  purpose(*tenant, provider->name, "token"),
+						  row[0],
+						  subject);
+	return credential;
+}
+
+/*
+ * Store a token beside the credential that it was given for, where this
+ * transaction may write.  Raises nothing where the credential was changed
+ * meanwhile.
+ */
+void
+sync_provider_store_token(SyncCredential *credential, const char *token)
+{
+	const char *values[4];
+	char *key_id;
+	bytea *sealed;
+
+	if (!credential->has_tenant || !IsTransactionState() || XactReadOnly ||
+		RecoveryInProgress())
+		return;
+	sealed = sync_provider_seal(token,
+								purpose(credential->tenant,
+										credential->provider,
+										"token"),
+								&key_id);
+	values[0] = psprintf(INT64_FORMAT, credential->tenant);
+	values[1] = credential->provider;
+	values[2] =
+		TextDatumGetCString(DirectFunctionCall2(binary_encode,
+												PointerGetDatum(sealed),
+												CStringGetTextDatum("hex")));
+	values[3] = credential->origin;
+	sync_kit_spi_run_own("UPDATE @extschema@.sync_credentials"
+						 " SET sealed_token = decode($3, 'hex')"
+						 " WHERE timing_partner_id = $1::bigint"
+						 " AND provider_name = $2 AND sealed = decode($4, 'hex')",
+						 sync_kit_text_params(4, values),
+						 false,
+						 NULL,
+						 NULL);
+}
+
+/*
+ * Keep the statement at hand out of the server's log: it has a secret in it.
+ * An error context callback.
+ */
+void
+sync_provider_hide_statement(void *arg)
+{
+	errhidestmt(true);
+}
+
+/*
+ * Raise where a credential is not what its provider wants.  No value is named,
+ * as it may be a secret.
+ */
+static void
+check_fields(SyncProvider *provider, JsonbValue *fields)
+{
+	ListCell *cell;
+
+	if (!sync_kit_json_is_object(fields) ||
+		sync_kit_json_members(fields) == NIL)
+		ereport(ERROR,
+				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("a credential must be a JSON object with fields"));
+	foreach(cell, sync_kit_json_members(fields))
+	{
+		SyncJsonMember *member = lfirst(cell);
+		bool found = false;
+		ListCell *field;
+
+		foreach(field, provider->credential_fields)
+			found |= strcmp(lfirst(field), member->name) == 0;
+		if (!found)
+			ereport(ERROR,
+					errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					errmsg("provider \"%s\" has no credential field \"%s\"",
+						   provider->name,
+						   member->name),
+					errhint("Column credential_fields of sync_providers has the names."));
+		if (!IsAJsonbScalar(member->value) || member->value->type == jbvNull)
+			ereport(ERROR,
+					errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					errmsg("credential field \"%s\" must be a text, a number or a boolean",
+						   member->name));
+	}
+}
+
+/*
+ * What a secret is for, which its seal covers.
+ */
+static char *
+purpose(int64 tenant, const char *provider, const char *kind)
+{
+	return psprintf(INT64_FORMAT "/%s/%s", tenant, provider, kind);
+}
+
+/*
+ * Bytes of hexadecimal digits.
+ */
+static bytea *
+from_hex(const char *text)
+{
+	return DatumGetByteaPP(DirectFunctionCall2(binary_decode,
+											   CStringGetTextDatum(text),
+											   CStringGetTextDatum("hex")));
+}
+
+/*
+ * Open a sealed object.
+ */
+static JsonbValue *
+unseal_object(char *sealed,
+			  const char *what_for,
+			  const char *key_id,
+			  const char *subject)
+{
+	return sync_kit_json_value(sync_kit_json_parse(sync_provider_unseal(from_hex(sealed),
+																		what_for,
+																		key_id,
+																		subject)));
+}

@@ -1,0 +1,522 @@
+/*-------------------------------------------------------------------------
+ *
+ * provider_fetch.c
+ *	  A fetch: for each parent, for each page, a request, its answer, its
+ *	  records.
+ *
+ * It takes steps (sync_provider_step) and returns where it has to wait, so that
+ * one process can drive many.  After it was opened it reads no table, and
+ * needs no transaction.  A request that did not work is made again, as the
+ * outcome of its answer says, after the time that it says; but not once records
+ * of it were handed out.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "kit/kit_error.h"
+#include "provider/provider_fetch.h"
+
+#define DEFAULT_RETRIES		3
+#define DEFAULT_WAIT_MS		1000
+#define DEFAULT_FACTOR		2
+#define DEFAULT_WAIT_MAX_MS 60000
+
+static SyncFetchStep take_step(SyncFetch *fetch, Jsonb **record, int64 *wait_ms);
+static bool hand_out(SyncFetch *fetch, Jsonb **record);
+static bool read_line(SyncFetch *fetch);
+static bool send_request(SyncFetch *fetch, int64 *wait_ms);
+static void take_answer(SyncFetch *fetch);
+static bool is_json(const char *text, int status);
+static void take_document(SyncFetch *fetch, JsonbValue *document);
+static void settle_verdict(SyncFetch *fetch, SyncVerdict *verdict, int status);
+static void report_verdict(SyncFetch *fetch, SyncVerdict *verdict, int status);
+static bool may_retry(SyncFetch *fetch);
+static int64 backoff_ms(SyncFetch *fetch);
+static void wait_for(SyncFetch *fetch, int64 ms);
+static void end_request(SyncFetch *fetch);
+static bool is_older(SyncFetch *fetch, Jsonb *record);
+static void name_fetch(void *fetch);
+
+/*
+ * Take as many steps as can be taken without waiting: up to the next record,
+ * which is valid until the next call, to the end, or to where something has to be
+ * waited for: *wait_ms, or a transfer where that is -1.
+ */
+SyncFetchStep
+sync_provider_step(SyncFetch *fetch, Jsonb **record, int64 *wait_ms)
+{
+	ErrorContextCallback frame = {
+		.previous = error_context_stack,
+		.callback = name_fetch,
+		.arg = fetch,
+	};
+	MemoryContext caller = MemoryContextSwitchTo(fetch->context);
+	SyncFetchStep step;
+
+	error_context_stack = &frame;
+	step = take_step(fetch, record, wait_ms);
+	error_context_stack = frame.previous;
+	MemoryContextSwitchTo(caller);
+	return step;
+}
+
+/*
+ * The next record, NULL after the last; waits for it, in the foreground.
+ */
+Jsonb *
+sync_provider_next(SyncFetch *fetch)
+{
+	Jsonb *record;
+	int64 wait_ms;
+
+	for (;;)
+	{
+		CHECK_FOR_INTERRUPTS();
+		switch (sync_provider_step(fetch, &record, &wait_ms))
+		{
+			case SYNC_FETCH_RECORD:
+				return record;
+			case SYNC_FETCH_END:
+				return NULL;
+			case SYNC_FETCH_WAIT:
+				sync_http_wait(wait_ms);
+		}
+	}
+}
+
+/*
+ * How far a fetch is, with those of its parents.
+ */
+const SyncFetchCounts *
+sync_provider_counts(SyncFetch *fetch)
+{
+	const SyncFetchCounts *inner;
+	SyncFetchCounts *all = palloc(sizeof(SyncFetchCounts));
+
+	*all = fetch->counts;
+	if (fetch->parent)
+	{
+		inner = sync_provider_counts(fetch->parent);
+		all->requests += inner->requests;
+		all->bytes += inner->bytes;
+		all->retries += inner->retries;
+		all->waited_ms += inner->waited_ms;
+	}
+	return all;
+}
+
+/*
+ * Close a fetch, at the end or before it.
+ */
+void
+sync_provider_close(SyncFetch *fetch)
+{
+	MemoryContextDelete(fetch->context);
+}
+
+/*
+ * Take steps; see sync_provider_step.
+ */
+static SyncFetchStep
+take_step(SyncFetch *fetch, Jsonb **record, int64 *wait_ms)
+{
+	for (;;)
+	{
+		*wait_ms = -1;
+		if (fetch->ended)
+			return SYNC_FETCH_END;
+		if (hand_out(fetch, record))
+			return SYNC_FETCH_RECORD;
+		if (fetch->streaming)
+		{
+			if (!read_line(fetch) && fetch->streaming)
+				return SYNC_FETCH_WAIT;
+		}
+		else if (fetch->transfer)
+		{
+			if (!sync_http_is_readable(fetch->transfer))
+				return SYNC_FETCH_WAIT;
+			take_answer(fetch);
+		}
+		else if (fetch->begun && fetch->pager.more)
+		{
+			if (!send_request(fetch, wait_ms))
+				return SYNC_FETCH_WAIT;
+		}
+		else
+		{
+			SyncFetchStep step = sync_provider_next_subject(fetch, wait_ms);
+
+			if (step == SYNC_FETCH_WAIT)
+				return step;
+			fetch->ended = step == SYNC_FETCH_END;
+		}
+	}
+}
+
+/*
+ * Make the next record of the page, if it has one that is wanted.
+ */
+static bool
+hand_out(SyncFetch *fetch, Jsonb **record)
+{
+	while (fetch->record_at < list_length(fetch->records))
+	{
+		JsonbValue *found = list_nth(fetch->records, fetch->record_at++);
+
+		MemoryContextReset(fetch->record);
+		MemoryContextSwitchTo(fetch->record);
+		*record = fetch->endpoint->columns
+					  ? sync_provider_make_columns(fetch->endpoint->columns,
+												   found,
+												   &fetch->scope)
+					  : sync_kit_json_of(found);
+		if (!is_older(fetch, *record))
+		{
+			MemoryContextSwitchTo(fetch->context);
+			fetch->counts.records++;
+			fetch->handed_out++;
+			return true;
+		}
+		MemoryContextSwitchTo(fetch->context);
+
+		/* they come in falling order: all that follow are older still */
+		fetch->records = NIL;
+		fetch->pager.more = false;
+		if (fetch->streaming)
+			end_request(fetch);
+	}
+	return false;
+}
+
+/*
+ * Read a line of a streamed answer and what is in it; false where none is at
+ * hand.
+ */
+static bool
+read_line(SyncFetch *fetch)
+{
+	Size length;
+	char *line;
+
+	MemoryContextReset(fetch->page);
+	MemoryContextSwitchTo(fetch->page);
+	fetch->records = NIL;
+	line = sync_http_line(fetch->transfer, &length);
+	if (line)
+	{
+		fetch->records =
+			sync_provider_extract(fetch->endpoint,
+								  sync_kit_json_value(sync_kit_json_parse(line)));
+		fetch->record_at = 0;
+	}
+	MemoryContextSwitchTo(fetch->context);
+	if (line == NULL && sync_http_state(fetch->transfer) == SYNC_HTTP_DONE)
+	{
+		sync_provider_note_page(fetch, NULL);
+		end_request(fetch);
+		fetch->counts.pages++;
+	}
+	return line != NULL;
+}
+
+/*
+ * Send the request for the page at hand, unless it has to wait: false.
+ */
+static bool
+send_request(SyncFetch *fetch, int64 *wait_ms)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (fetch->not_before > now)
+	{
+		*wait_ms = (fetch->not_before - now + 999) / 1000;
+		return false;
+	}
+	if (!sync_provider_token_ready(fetch))
+		return false;
+	*wait_ms = sync_provider_limit_wait(fetch);
+	if (*wait_ms > 0)
+	{
+		wait_for(fetch, *wait_ms);
+		return false;
+	}
+
+	MemoryContextReset(fetch->page);
+	MemoryContextReset(fetch->sent);
+	MemoryContextSwitchTo(fetch->sent);
+	fetch->records = NIL;
+	fetch->request = sync_provider_compose(fetch);
+	fetch->transfer = sync_http_start(fetch->request);
+	MemoryContextSwitchTo(fetch->context);
+	fetch->handed_out = 0;
+	fetch->counts.requests++;
+	return true;
+}
+
+/*
+ * Take the answer to the request, and do what its outcome says.
+ */
+static void
+take_answer(SyncFetch *fetch)
+{
+	SyncHttpTransfer *transfer = fetch->transfer;
+	char *wait =
+		sync_kit_json_string(fetch->endpoint->provider->retry, "header");
+	int status = sync_http_status(transfer);
+	JsonbValue *document = NULL;
+	SyncVerdict verdict;
+	Size length;
+	char *text;
+
+	MemoryContextSwitchTo(fetch->page);
+	if (sync_http_is_broken(transfer))
+	{
+		if (!may_retry(fetch))
+			sync_http_check(transfer);
+		fetch->tries++;
+		fetch->counts.retries++;
+		wait_for(fetch, backoff_ms(fetch));
+		end_request(fetch);
+		return;
+	}
+	sync_http_check(transfer);
+	if (fetch->request->streamed && status / 100 == 2)
+	{
+		fetch->streaming = true;
+		MemoryContextSwitchTo(fetch->context);
+		return;
+	}
+
+	fetch->counts.bytes += sync_http_bytes(transfer);
+	text = sync_http_text(transfer, &length);
+	if (is_json(text, status))
+		document = sync_kit_json_value(sync_kit_json_parse(text));
+	verdict =
+		sync_provider_judge(fetch->endpoint,
+							status,
+							text,
+							document,
+							sync_http_header(transfer,
+											 wait ? wait : "Retry-After"));
+	if (verdict.outcome != SYNC_OUTCOME_OK)
+		settle_verdict(fetch, &verdict, status);
+	else if (document == NULL && text[0] && status != 304 &&
+			 fetch->endpoint->outcomes == NIL)
+		ereport(ERROR,
+				errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
+				errmsg("the answer of endpoint \"%s\" is not JSON",
+					   fetch->endpoint->name));
+	else
+		take_document(fetch, document);
+	MemoryContextSwitchTo(fetch->context);
+}
+
+/*
+ * Is a body to be read as JSON?  Where all went well, one that begins like it
+ * has to be; otherwise it is read only where it is.
+ */
+static bool
+is_json(const char *text, int status)
+{
+	char first = text[strspn(text, " \t\r\n")];
+
+	if (first != '{' && first != '[')
+		return false;
+	return status / 100 == 2 || sync_kit_json_is_valid(text);
+}
+
+/*
+ * Take the records of a page that came.
+ */
+static void
+take_document(SyncFetch *fetch, JsonbValue *document)
+{
+	fetch->records =
+		document ? sync_provider_extract(fetch->endpoint, document) : NIL;
+	fetch->record_at = 0;
+	sync_provider_note_page(fetch, document);
+	fetch->counts.pages++;
+	fetch->tries = 0;
+	fetch->authenticated = false;
+	sync_http_end(fetch->transfer);
+	fetch->transfer = NULL;
+}
+
+/*
+ * Do what the outcome of an answer says where it is not in order: make the
+ * request again, or raise.
+ */
+static void
+settle_verdict(SyncFetch *fetch, SyncVerdict *verdict, int status)
+{
+	int64 wait_ms = verdict->wait_ms;
+	int64 most_ms = sync_kit_json_integer(fetch->endpoint->provider->retry,
+										  "max_wait_ms",
+										  DEFAULT_WAIT_MAX_MS);
+
+	if (verdict->outcome == SYNC_OUTCOME_AUTHENTICATE &&
+		!fetch->authenticated && sync_provider_forget_token(fetch))
+	{
+		fetch->authenticated = true;
+		fetch->counts.retries++;
+		end_request(fetch);
+		return;
+	}
+	if (verdict->outcome == SYNC_OUTCOME_AUTHENTICATE ||
+		verdict->outcome == SYNC_OUTCOME_FAIL || !may_retry(fetch) ||
+		wait_ms > most_ms)
+		report_verdict(fetch, verdict, status);
+
+	if (wait_ms < 0)
+		wait_ms = backoff_ms(fetch);
+	if (verdict->outcome == SYNC_OUTCOME_THROTTLE)
+		sync_provider_limit_pause(fetch, wait_ms);
+	fetch->tries++;
+	fetch->counts.retries++;
+	wait_for(fetch, wait_ms);
+	end_request(fetch);
+}
+
+/*
+ * Raise what an answer says.
+ */
+static void
+report_verdict(SyncFetch *fetch, SyncVerdict *verdict, int status)
+{
+	char *shown =
+		sync_http_shown_url(fetch->request->url, fetch->request->hide_path);
+	bool refused = verdict->outcome == SYNC_OUTCOME_AUTHENTICATE;
+	bool waits = verdict->wait_ms >= 0 &&
+				 verdict->outcome != SYNC_OUTCOME_FAIL && !refused;
+
+	ereport(ERROR,
+			errcode(SYNC_ERRCODE_HTTP_STATUS),
+			refused
+				? errmsg("provider \"%s\" does not accept the credential",
+						 fetch->endpoint->provider->name)
+				: errmsg("provider \"%s\" did not do what endpoint \"%s\" asks",
+						 fetch->endpoint->provider->name,
+						 fetch->endpoint->name),
+			verdict->message
+				? errdetail("\"%s\" answered with status %d: %s",
+							shown,
+							status,
+							sync_http_redact(verdict->message,
+											 fetch->request->secrets))
+				: errdetail("\"%s\" answered with status %d.", shown, status),
+			waits ? errhint("It asks to be left alone for %g seconds.",
+							verdict->wait_ms / 1000.0)
+			: refused
+				? errhint("Set the credential anew with sync_set_credential.")
+				: 0);
+}
+
+/*
+ * May the request at hand be made again?
+ */
+static bool
+may_retry(SyncFetch *fetch)
+{
+	SyncEndpoint *endpoint = fetch->endpoint;
+
+	return fetch->handed_out == 0 &&
+		   (endpoint->repeatable || strcmp(endpoint->method, "GET") == 0 ||
+			strcmp(endpoint->method, "HEAD") == 0) &&
+		   fetch->tries < sync_kit_json_integer(endpoint->provider->retry,
+												"times",
+												DEFAULT_RETRIES);
+}
+
+/*
+ * How long to wait before the next try, where nobody says.
+ */
+static int64
+backoff_ms(SyncFetch *fetch)
+{
+	JsonbValue *retry = fetch->endpoint->provider->retry;
+	int64 most_ms =
+		sync_kit_json_integer(retry, "max_wait_ms", DEFAULT_WAIT_MAX_MS);
+	int64 factor = sync_kit_json_integer(retry, "factor", DEFAULT_FACTOR);
+	int64 wait_ms = sync_kit_json_integer(retry, "wait_ms", DEFAULT_WAIT_MS);
+
+	for (int i = 0; i < fetch->tries - 1 && wait_ms < most_ms; i++)
+		wait_ms *= factor;
+	return Min(wait_ms, most_ms);
+}
+
+/*
+ * Let the next request wait.
+ */
+static void
+wait_for(SyncFetch *fetch, int64 ms)
+{
+	fetch->not_before = GetCurrentTimestamp() + ms * 1000;
+	fetch->counts.waited_ms += ms;
+}
+
+/*
+ * End the request at hand; what it was for is asked for again, or not.
+ */
+static void
+end_request(SyncFetch *fetch)
+{
+	if (fetch->streaming)
+		fetch->counts.bytes += sync_http_bytes(fetch->transfer);
+	fetch->streaming = false;
+	sync_http_end(fetch->transfer);
+	fetch->transfer = NULL;
+	MemoryContextSwitchTo(fetch->context);
+}
+
+/*
+ * Is a record older than what is asked for, where that is to be seen here?
+ */
+static bool
+is_older(SyncFetch *fetch, Jsonb *record)
+{
+	JsonbValue *incremental = fetch->endpoint->incremental;
+	char *mode = sync_kit_json_string(incremental, "mode");
+	char *field;
+	char *value;
+
+	if (mode == NULL || strcmp(mode, "client") != 0 ||
+		fetch->scope.since == NULL)
+		return false;
+	field = sync_kit_json_string(incremental, "field");
+	value = sync_kit_json_string(sync_kit_json_value(record), field);
+	if (value == NULL)
+		return false;
+	/* text compares as it stands; times as times */
+	if (sync_kit_json_string(incremental, "format") == NULL ||
+		strcmp(sync_kit_json_string(incremental, "format"), "text") == 0)
+		return strcmp(value, fetch->scope.since) < 0;
+	return atoll(sync_provider_format_time(value, "epoch_ms", 0)) <
+		   atoll(sync_provider_format_time(fetch->scope.since,
+										   "epoch_ms",
+										   -1000 *
+											   sync_kit_json_integer(incremental,
+																	 "lookback_s",
+																	 0)));
+}
+
+/*
+ * Error context: what is being fetched, and how far.
+ */
+static void
+name_fetch(void *arg)
+{
+	SyncFetch *fetch = arg;
+
+	if (fetch->pager.pages > 0)
+		errcontext("while fetching endpoint \"%s\", after page " INT64_FORMAT,
+				   fetch->endpoint->name,
+				   fetch->pager.pages);
+	else
+		errcontext("while fetching endpoint \"%s\"", fetch->endpoint->name);
+}

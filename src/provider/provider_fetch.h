@@ -1,0 +1,131 @@
+/*-------------------------------------------------------------------------
+ *
+ * provider_fetch.h
+ *	  A fetch under way, for the files that take its steps.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef PROVIDER_FETCH_H
+#define PROVIDER_FETCH_H
+
+#include "datatype/timestamp.h"
+#include "lib/stringinfo.h"
+
+#include "provider/provider.h"
+#include "provider/provider_secret.h"
+
+/* Which page is next */
+typedef struct SyncPager
+{
+	int64 number;	/* of the page, or of the record that it begins with */
+	char *cursor;	/* of kinds keyset and cursor; NULL: none yet */
+	char *next_url; /* of kinds next_url and link; NULL: none yet */
+	int64 pages;	/* that came for this parent and constant */
+	bool more;
+} SyncPager;
+
+struct SyncFetch
+{
+	SyncEndpoint *endpoint;
+	SyncCredential *credential;
+	SyncScope scope;
+	MemoryContext context; /* of the fetch */
+	MemoryContext sent;	   /* of a request; reset with the next */
+	MemoryContext page;	   /* of a page or a line; likewise */
+	MemoryContext record;  /* of a record; likewise */
+
+	/* for whom it asks */
+	bool begun;
+	SyncFetch *parent; /* NULL: it has none that is fetched */
+	List *parents;	   /* of a query, JsonbValue */
+	int parent_at;
+	bool parents_end;
+	List *collected;			  /* texts of parents, until there are enough */
+	MemoryContext parent_context; /* of the parent at hand */
+	List *constants;			  /* of "each", texts; NIL: there are none */
+	int constant_at;
+
+	/* what it asks */
+	SyncPager pager;
+	SyncHttpRequest *request; /* NULL: none is at hand */
+	SyncHttpTransfer *transfer;
+	int tries;				/* of this request that did not work */
+	bool authenticated;		/* this request got a new token already */
+	TimestampTz not_before; /* it waits until then */
+	TimestampTz waits_since;
+
+	/* the call for a token */
+	SyncHttpRequest *token_request;
+	SyncHttpTransfer *token_transfer;
+	MemoryContext token_context;
+	bool refreshing;
+	bool refresh_failed;
+
+	/* what came */
+	List *records; /* of the page, JsonbValue */
+	int record_at;
+	int64 handed_out; /* records of this request */
+	bool streaming;	  /* they come line by line */
+	bool ended;
+	SyncFetchCounts counts;
+};
+
+/* Parameters of a URL that is being put together */
+typedef struct SyncUrl
+{
+	StringInfoData text;
+	bool has_query;
+} SyncUrl;
+
+/* in provider_request.c */
+extern SyncHttpRequest *sync_provider_compose(SyncFetch *fetch);
+extern void sync_provider_url_add(SyncUrl *url,
+								  const char *name,
+								  const char *value);
+extern char *sync_provider_form(JsonbValue *fields,
+								const SyncScope *scope,
+								List **secrets);
+extern void sync_provider_add_header(List **headers,
+									 const char *name,
+									 const char *value);
+
+/* in provider_auth.c */
+extern void sync_provider_authenticate(SyncFetch *fetch,
+									   SyncUrl *url,
+									   SyncHttpRequest *request);
+extern char *sync_provider_basic(SyncFetch *fetch, JsonbValue *basic);
+extern char *sync_provider_expand_secret(SyncFetch *fetch,
+										 const char *text,
+										 List **secrets);
+extern List *sync_provider_secrets(SyncFetch *fetch);
+
+/* in provider_token.c */
+extern bool sync_provider_token_ready(SyncFetch *fetch);
+extern bool sync_provider_forget_token(SyncFetch *fetch);
+
+/* in provider_page.c */
+extern void sync_provider_first_page(SyncFetch *fetch);
+extern void sync_provider_page_add(SyncFetch *fetch, SyncUrl *url);
+extern void sync_provider_note_page(SyncFetch *fetch, JsonbValue *document);
+
+/* in provider_limit.c */
+extern int64 sync_provider_limit_wait(SyncFetch *fetch);
+extern void sync_provider_limit_pause(SyncFetch *fetch, int64 ms);
+
+/* in provider_parent.c */
+extern SyncFetchStep sync_provider_next_subject(SyncFetch *fetch,
+												int64 *wait_ms);
+
+/* in provider_records.c, provider_column.c, provider_outcome.c */
+extern List *sync_provider_extract(SyncEndpoint *endpoint,
+								   JsonbValue *document);
+extern Jsonb *sync_provider_make_columns(List *columns,
+										 JsonbValue *record,
+										 SyncScope *scope);
+extern SyncVerdict sync_provider_judge(SyncEndpoint *endpoint,
+									   int status,
+									   const char *body,
+									   JsonbValue *document,
+									   const char *wait);
+
+#endif /* PROVIDER_FETCH_H */

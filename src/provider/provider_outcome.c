@@ -1,0 +1,124 @@
+/*-------------------------------------------------------------------------
+ *
+ * provider_outcome.c
+ *	  What becomes of an answer: by the rules first, and by its status where
+ *	  none of them fits.
+ *
+ * Some APIs say with status 200 that nothing was done, so the body is looked at
+ * before the status is.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "mb/pg_wchar.h"
+#include "utils/timestamp.h"
+
+#include "provider/provider_fetch.h"
+
+#define MESSAGE_CHARS_MAX 300
+
+static bool fits(SyncOutcomeRule *rule,
+				 int status,
+				 const char *body,
+				 JsonbValue *document);
+static SyncOutcome by_status(int status);
+static int64 parse_wait(const char *header);
+
+/*
+ * Judge an answer.  "document" is its body as JSON, NULL where it is none;
+ * "wait" the header that says how long to wait, or NULL.
+ */
+SyncVerdict
+sync_provider_judge(SyncEndpoint *endpoint,
+					int status,
+					const char *body,
+					JsonbValue *document,
+					const char *wait)
+{
+	SyncVerdict verdict = {by_status(status), NULL, parse_wait(wait)};
+	ListCell *cell;
+
+	foreach(cell, endpoint->outcomes)
+	{
+		SyncOutcomeRule *rule = lfirst(cell);
+
+		if (!fits(rule, status, body, document))
+			continue;
+		verdict.outcome = rule->outcome;
+		if (rule->wait_ms >= 0 && verdict.wait_ms < 0)
+			verdict.wait_ms = rule->wait_ms;
+		if (rule->message && document)
+			verdict.message =
+				sync_kit_json_text(sync_kit_json_find_one(document,
+														  rule->message));
+		break;
+	}
+	if (verdict.message && strlen(verdict.message) > MESSAGE_CHARS_MAX)
+		verdict.message =
+			psprintf("%s...",
+					 pnstrdup(verdict.message,
+							  pg_mbcliplen(verdict.message,
+										   strlen(verdict.message),
+										   MESSAGE_CHARS_MAX)));
+	return verdict;
+}
+
+/*
+ * Does a rule fit an answer?
+ */
+static bool
+fits(SyncOutcomeRule *rule, int status, const char *body, JsonbValue *document)
+{
+	bool found = rule->statuses == NIL;
+	ListCell *cell;
+
+	foreach(cell, rule->statuses)
+		found |=
+			lfirst_int(cell) == status || lfirst_int(cell) == -status / 100;
+	if (!found)
+		return false;
+	if (rule->body && strcmp(rule->body, body) != 0)
+		return false;
+	return rule->when == NULL ||
+		   (document && sync_kit_json_holds(document, rule->when));
+}
+
+/*
+ * What a status says.
+ */
+static SyncOutcome
+by_status(int status)
+{
+	if (status / 100 == 2 || status == 304)
+		return SYNC_OUTCOME_OK;
+	if (status == 401)
+		return SYNC_OUTCOME_AUTHENTICATE;
+	if (status == 429)
+		return SYNC_OUTCOME_THROTTLE;
+	if (status == 408 || status == 425 || (status >= 500 && status != 501))
+		return SYNC_OUTCOME_RETRY;
+	return SYNC_OUTCOME_FAIL;
+}
+
+/*
+ * How long a header as Retry-After says to wait, in milliseconds: a number of
+ * seconds, or a date.  -1 where it says nothing.
+ */
+static int64
+parse_wait(const char *header)
+{
+	char *end;
+	double seconds;
+	pg_time_t when;
+
+	if (header == NULL || header[0] == '\0')
+		return -1;
+	seconds = strtod(header, &end);
+	if (*end == '\0' && seconds >= 0 && seconds < 1e9)
+		return (int64) (seconds * 1000);
+	when = sync_http_parse_date(header);
+	if (when < 0)
+		return -1;
+	return Max(0, (time_t_to_timestamptz(when) - GetCurrentTimestamp()) / 1000);
+}

@@ -1,0 +1,173 @@
+/*-------------------------------------------------------------------------
+ *
+ * provider_records.c
+ *	  The records of an answer: where the definition says they are.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "provider/provider_fetch.h"
+
+static List *find_first(JsonbValue *document, List *paths);
+static List *extract_columns(JsonbValue *records, JsonbValue *document);
+static JsonbValue *as_object(JsonbValue *record,
+							 const char *scalar,
+							 JsonbValue *holder,
+							 JsonbValue *lift);
+static void push_members(JsonbParseState **state, JsonbValue *object);
+static void push_member(JsonbParseState **state,
+						const char *name,
+						JsonbValue *value);
+
+/*
+ * The records in a document, as objects (JsonbValue) that point into it.
+ */
+List *
+sync_provider_extract(SyncEndpoint *endpoint, JsonbValue *document)
+{
+	JsonbValue *definition = endpoint->records;
+	char *format = sync_kit_json_string(definition, "format");
+	char *scalar = sync_kit_json_string(definition, "scalar");
+	JsonbValue *lift = sync_kit_json_member(definition, "lift");
+	List *paths = sync_provider_paths(definition, "paths");
+	List *each = sync_provider_paths(definition, "each");
+	List *records = NIL;
+	ListCell *holder;
+
+	if (format && strcmp(format, "columns") == 0)
+		return extract_columns(definition, document);
+	/* in lax mode it finds the elements of an array, or an object itself */
+	if (paths == NIL)
+		paths = list_make1(sync_kit_json_path("$[*]"));
+	foreach(holder, each ? find_first(document, each) : list_make1(document))
+	{
+		List *found = find_first(lfirst(holder), paths);
+		ListCell *record;
+
+		foreach(record, found)
+			records = lappend(records,
+							  as_object(lfirst(record),
+										scalar ? scalar : "value",
+										lfirst(holder),
+										lift));
+	}
+	return records;
+}
+
+/*
+ * What the first of several paths finds that finds something.
+ */
+static List *
+find_first(JsonbValue *document, List *paths)
+{
+	ListCell *cell;
+
+	foreach(cell, paths)
+	{
+		List *found = sync_kit_json_find(document, lfirst(cell));
+
+		if (found)
+			return found;
+	}
+	return NIL;
+}
+
+/*
+ * Records that come as the names of columns and as rows of values.
+ */
+static List *
+extract_columns(JsonbValue *records, JsonbValue *document)
+{
+	List *names = find_first(document, sync_provider_paths(records, "names"));
+	List *rows = find_first(document, sync_provider_paths(records, "rows"));
+	List *objects = NIL;
+	ListCell *row;
+
+	if (list_length(names) == 1 && sync_kit_json_is_array(linitial(names)))
+		names = sync_kit_json_elements(linitial(names));
+	foreach(row, rows)
+	{
+		List *values = sync_kit_json_elements(lfirst(row));
+		JsonbParseState *state = NULL;
+		ListCell *name;
+		ListCell *value;
+
+		if (list_length(values) != list_length(names))
+			ereport(ERROR,
+					errcode(ERRCODE_DATA_EXCEPTION),
+					errmsg("the answer has a row of %d values, and names for %d",
+						   list_length(values),
+						   list_length(names)));
+		(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+		forboth(name, names, value, values)
+			push_member(&state, sync_kit_json_text(lfirst(name)), lfirst(value));
+		objects =
+			lappend(objects,
+					sync_kit_json_value(JsonbValueToJsonb(pushJsonbValue(&state,
+																		 WJB_END_OBJECT,
+																		 NULL))));
+	}
+	return objects;
+}
+
+/*
+ * A record as an object: a scalar under a name, with what is lifted from the
+ * element that holds it.
+ */
+static JsonbValue *
+as_object(JsonbValue *record,
+		  const char *scalar,
+		  JsonbValue *holder,
+		  JsonbValue *lift)
+{
+	JsonbParseState *state = NULL;
+	ListCell *cell;
+
+	if (sync_kit_json_is_object(record) && lift == NULL)
+		return record;
+	(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	if (sync_kit_json_is_object(record))
+		push_members(&state, record);
+	else
+		push_member(&state, scalar, record);
+	foreach(cell, sync_kit_json_members(lift))
+	{
+		SyncJsonMember *lifted = lfirst(cell);
+		List *found =
+			find_first(holder, sync_provider_paths(lift, lifted->name));
+
+		push_member(&state, lifted->name, found ? linitial(found) : NULL);
+	}
+	return sync_kit_json_value(JsonbValueToJsonb(pushJsonbValue(&state,
+																WJB_END_OBJECT,
+																NULL)));
+}
+
+/*
+ * Add all members of an object.
+ */
+static void
+push_members(JsonbParseState **state, JsonbValue *object)
+{
+	ListCell *cell;
+
+	foreach(cell, sync_kit_json_members(object))
+	{
+		SyncJsonMember *member = lfirst(cell);
+
+		push_member(state, member->name, member->value);
+	}
+}
+
+/*
+ * Add a member; NULL is null.
+ */
+static void
+push_member(JsonbParseState **state, const char *name, JsonbValue *value)
+{
+	(void) pushJsonbValue(state, WJB_KEY, sync_kit_json_new_text(name));
+	(void) pushJsonbValue(state,
+						  WJB_VALUE,
+						  value ? value : sync_kit_json_new_text(NULL));
+}

@@ -1,0 +1,43 @@
+/*-------------------------------------------------------------------------
+ *
+ * provider_secret.h
+ *	  What tenants are known by to providers.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef PROVIDER_SECRET_H
+#define PROVIDER_SECRET_H
+
+#include "provider/provider.h"
+
+/* The credential of a tenant; it has none where there is no tenant */
+typedef struct SyncCredential
+{
+	bool has_tenant;
+	int64 tenant;
+	const char *provider;
+	JsonbValue *fields; /* an object, or NULL */
+	JsonbValue *token;	/* likewise: access, expires_at and more */
+	const char *origin; /* what it was unsealed from: changes with it */
+} SyncCredential;
+
+/* in provider_cipher.c */
+extern bytea *sync_provider_seal(const char *text,
+								 const char *what_for,
+								 char **key_id);
+extern char *sync_provider_unseal(const bytea *sealed,
+								  const char *what_for,
+								  const char *key_id,
+								  const char *subject);
+
+/* in provider_credential.c */
+extern void sync_provider_set_credential(int64 tenant,
+										 SyncProvider *provider,
+										 JsonbValue *fields);
+extern SyncCredential *sync_provider_load_credential(SyncProvider *provider,
+													 const int64 *tenant);
+extern void sync_provider_store_token(SyncCredential *credential,
+									  const char *token);
+extern void sync_provider_hide_statement(void *arg);
+
+#endif /* PROVIDER_SECRET_H */

@@ -1,0 +1,464 @@
+/*-------------------------------------------------------------------------
+ *
+ * provider_token.c
+ *	  Tokens: the call that is made before others, its reply, and when it has to
+ *	  be made again.
+ *
+ * A token is used until it runs out, by all fetches of this process, and is
+ * stored beside its credential for those of others.  It is renewed by the
+ * refresh call where there is one; a provider that gives a new refresh token
+ * each time has that stored as well.  Where refreshing does not work, the first
+ * call is made again.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "kit/kit_error.h"
+#include "provider/provider_fetch.h"
+
+#define DEFAULT_LIFETIME_S 3600
+#define DEFAULT_SKEW_S	   60
+
+/* A token that this process knows; lives in TopMemoryContext */
+typedef struct KnownToken
+{
+	bool has_tenant;
+	int64 tenant;
+	char *provider;
+	char *origin; /* of the credential that it was given for */
+	char *token;  /* JSON */
+	bool stale;	  /* the provider refused it */
+} KnownToken;
+
+/* KnownToken; written by remember */
+static List *known_tokens = NIL;
+
+static JsonbValue *token_scheme(SyncFetch *fetch);
+static bool is_fresh(JsonbValue *token, int64 skew_s);
+static KnownToken *find_known(SyncCredential *credential);
+static void use_known(SyncFetch *fetch, JsonbValue *scheme);
+static void start_call(SyncFetch *fetch, JsonbValue *scheme);
+static SyncHttpRequest *compose_call(SyncFetch *fetch,
+									 JsonbValue *call,
+									 const char *url,
+									 const char *method);
+static void take_reply(SyncFetch *fetch, JsonbValue *scheme);
+static JsonbValue *read_reply(SyncFetch *fetch,
+							  JsonbValue *scheme,
+							  JsonbValue *document);
+static char *find_value(JsonbValue *document,
+						JsonbValue *values,
+						const char *name);
+static char *reason_of(SyncFetch *fetch, JsonbValue *document);
+static void end_call(SyncFetch *fetch);
+static void use_token(SyncFetch *fetch, const char *token);
+static void remember(SyncCredential *credential, const char *token);
+
+/*
+ * Has the fetch the token that it needs, if it needs one?  Otherwise a call for
+ * one is under way, which is to be waited for.
+ */
+bool
+sync_provider_token_ready(SyncFetch *fetch)
+{
+	JsonbValue *scheme = token_scheme(fetch);
+	int64 skew_s;
+
+	if (scheme == NULL)
+		return true;
+	skew_s = sync_kit_json_integer(scheme, "skew_s", DEFAULT_SKEW_S);
+	for (;;)
+	{
+		if (fetch->token_transfer == NULL)
+		{
+			if (!is_fresh(fetch->scope.token, skew_s))
+				use_known(fetch, scheme);
+			if (is_fresh(fetch->scope.token, skew_s))
+				return true;
+			start_call(fetch, scheme);
+		}
+		if (sync_http_state(fetch->token_transfer) != SYNC_HTTP_DONE)
+			return false;
+		take_reply(fetch, scheme);
+	}
+}
+
+/*
+ * Take the token for used up, as the provider refused it.  Returns false where
+ * there is none to be had anew.
+ */
+bool
+sync_provider_forget_token(SyncFetch *fetch)
+{
+	KnownToken *known;
+
+	if (token_scheme(fetch) == NULL || fetch->scope.token == NULL)
+		return false;
+	/* another fetch may have a newer one by now */
+	known = find_known(fetch->credential);
+	if (known &&
+		strcmp(known->token, sync_kit_json_text(fetch->scope.token)) == 0)
+		known->stale = true;
+	fetch->scope.token = fetch->credential->token = NULL;
+	return true;
+}
+
+/*
+ * The definition of the token call, NULL where there is none.
+ */
+static JsonbValue *
+token_scheme(SyncFetch *fetch)
+{
+	ListCell *cell;
+
+	foreach(cell, fetch->endpoint->provider->auth)
+	{
+		JsonbValue *token = sync_kit_json_member(lfirst(cell), "token");
+
+		if (token)
+			return token;
+	}
+	return NULL;
+}
+
+/*
+ * Is a token there, and good for some time to come?
+ */
+static bool
+is_fresh(JsonbValue *token, int64 skew_s)
+{
+	int64 now_s = timestamptz_to_time_t(GetCurrentTimestamp());
+
+	return token &&
+		   sync_kit_json_integer(token, "expires_at", 0) - skew_s > now_s;
+}
+
+/*
+ * What this process knows for a credential, NULL where that is nothing.
+ */
+static KnownToken *
+find_known(SyncCredential *credential)
+{
+	ListCell *cell;
+
+	foreach(cell, known_tokens)
+	{
+		KnownToken *known = lfirst(cell);
+
+		if (known->has_tenant == credential->has_tenant &&
+			known->tenant == credential->tenant &&
+			strcmp(known->provider, credential->provider) == 0)
+			return known;
+	}
+	return NULL;
+}
+
+/*
+ * Take the token that another fetch got for the same credential, if that is
+ * newer than ours.
+ */
+static void
+use_known(SyncFetch *fetch, JsonbValue *scheme)
+{
+	KnownToken *known = find_known(fetch->credential);
+
+	if (known && !known->stale &&
+		strcmp(known->origin, fetch->credential->origin) == 0)
+		use_token(fetch, known->token);
+}
+
+/*
+ * Start the call: the one that refreshes, where there is something to refresh.
+ */
+static void
+start_call(SyncFetch *fetch, JsonbValue *scheme)
+{
+	JsonbValue *refresh = sync_kit_json_member(scheme, "refresh");
+	char *url = sync_kit_json_string(scheme, "url");
+	char *method = sync_kit_json_string(scheme, "method");
+	MemoryContext caller;
+
+	fetch->refreshing = refresh && !fetch->refresh_failed &&
+						sync_kit_json_member(fetch->scope.token, "refresh");
+	fetch->token_context = AllocSetContextCreate(fetch->context,
+												 "sync token call",
+												 ALLOCSET_DEFAULT_SIZES);
+	caller = MemoryContextSwitchTo(fetch->token_context);
+	if (fetch->refreshing && sync_kit_json_member(refresh, "url"))
+		url = sync_kit_json_string(refresh, "url");
+	fetch->token_request =
+		compose_call(fetch,
+					 fetch->refreshing ? refresh : scheme,
+					 url,
+					 method ? method : "POST");
+	fetch->token_transfer = sync_http_start(fetch->token_request);
+	fetch->counts.requests++;
+	MemoryContextSwitchTo(caller);
+}
+
+/*
+ * Compose the request of a token call.
+ */
+static SyncHttpRequest *
+compose_call(SyncFetch *fetch,
+			 JsonbValue *call,
+			 const char *given,
+			 const char *method)
+{
+	SyncHttpRequest *request = palloc0(sizeof(SyncHttpRequest));
+	JsonbValue *form = sync_kit_json_member(call, "form");
+	JsonbValue *basic = sync_kit_json_member(call, "basic");
+	SyncUrl url = {.has_query = false};
+	char *expanded;
+	ListCell *cell;
+
+	request->method = method;
+	request->secrets = sync_provider_secrets(fetch);
+	expanded = sync_provider_expand_secret(fetch, given, &request->secrets);
+	initStringInfo(&url.text);
+	if (expanded[0] == '/')
+		appendStringInfoString(&url.text, fetch->endpoint->provider->base_url);
+	appendStringInfoString(&url.text, expanded);
+	url.has_query = strchr(url.text.data, '?') != NULL;
+
+	foreach(cell, sync_kit_json_members(sync_kit_json_member(call, "query")))
+	{
+		SyncJsonMember *member = lfirst(cell);
+
+		sync_provider_url_add(&url,
+							  member->name,
+							  sync_provider_expand_secret(fetch,
+														  sync_kit_json_text(member
+																				 ->value),
+														  &request->secrets));
+	}
+	foreach(cell, sync_kit_json_members(sync_kit_json_member(call, "headers")))
+	{
+		SyncJsonMember *member = lfirst(cell);
+
+		sync_provider_add_header(
+			&request->headers,
+			member->name,
+			sync_provider_expand_secret(fetch,
+										sync_kit_json_text(member->value),
+										&request->secrets));
+	}
+	if (basic)
+		sync_provider_add_header(&request->headers,
+								 "Authorization",
+								 sync_provider_basic(fetch, basic));
+	if (form)
+	{
+		/* a field that is missing is reported, not left out */
+		foreach(cell, sync_kit_json_members(form))
+			(void)
+				sync_provider_expand_secret(fetch,
+											sync_kit_json_text(((SyncJsonMember *)
+																	lfirst(cell))
+																   ->value),
+											&request->secrets);
+		request->body =
+			sync_provider_form(form, &fetch->scope, &request->secrets);
+		request->body_length = strlen(request->body);
+		sync_provider_add_header(&request->headers,
+								 "Content-Type",
+								 "application/x-www-form-urlencoded");
+	}
+	sync_provider_add_header(&request->headers, "Accept", "application/json");
+	sync_provider_add_header(&request->headers, "User-Agent", "sync_ext");
+	request->url = url.text.data;
+	return request;
+}
+
+/*
+ * Take the reply, and the token in it.  Where it refuses to refresh one, the
+ * next call is the first again.
+ */
+static void
+take_reply(SyncFetch *fetch, JsonbValue *scheme)
+{
+	SyncHttpTransfer *transfer = fetch->token_transfer;
+	MemoryContext caller = MemoryContextSwitchTo(fetch->token_context);
+	int status = sync_http_status(transfer);
+	JsonbValue *document = NULL;
+	JsonbValue *token = NULL;
+	Size length;
+	char *text;
+
+	sync_http_check(transfer);
+	fetch->counts.bytes += sync_http_bytes(transfer);
+	text = sync_http_text(transfer, &length);
+	if (sync_kit_json_is_valid(text))
+		document = sync_kit_json_value(sync_kit_json_parse(text));
+	if (status / 100 == 2 && document)
+		token = read_reply(fetch, scheme, document);
+	if (token == NULL && fetch->refreshing && status < 500)
+	{
+		MemoryContextSwitchTo(caller);
+		fetch->refresh_failed = true;
+		fetch->scope.token = fetch->credential->token = NULL;
+		end_call(fetch);
+		return;
+	}
+	if (token == NULL)
+		ereport(ERROR,
+				errcode(SYNC_ERRCODE_HTTP_STATUS),
+				errmsg("provider \"%s\" gave no token",
+					   fetch->endpoint->provider->name),
+				errdetail("It answered with status %d%s.",
+						  status,
+						  reason_of(fetch, document)),
+				errhint("The credential might be wrong or out of date: set it anew with sync_set_credential."));
+
+	text = sync_kit_json_text(token);
+	use_token(fetch, text);
+	remember(fetch->credential, text);
+	sync_provider_store_token(fetch->credential, text);
+	MemoryContextSwitchTo(caller);
+	end_call(fetch);
+}
+
+/*
+ * The token in a reply, with the time until which it is good; NULL where the
+ * reply has none.
+ */
+static JsonbValue *
+read_reply(SyncFetch *fetch, JsonbValue *scheme, JsonbValue *document)
+{
+	JsonbValue *values = sync_kit_json_member(scheme, "values");
+	JsonbParseState *state = NULL;
+	JsonbValue *token;
+	char *refresh = sync_kit_json_string(fetch->scope.token, "refresh");
+	char *expires = find_value(document, values, "expires");
+	double lifetime_s =
+		sync_kit_json_integer(scheme, "lifetime_s", DEFAULT_LIFETIME_S);
+	int64 now_s = timestamptz_to_time_t(GetCurrentTimestamp());
+	ListCell *cell;
+
+	if (find_value(document, values, "access") == NULL)
+		return NULL;
+	if (expires && strtod(expires, NULL) > 0)
+		lifetime_s = Min(strtod(expires, NULL), 1e10);
+
+	(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	/* one that is given once is good for more than one time */
+	if (refresh && fetch->refreshing)
+	{
+		(void)
+			pushJsonbValue(&state, WJB_KEY, sync_kit_json_new_text("refresh"));
+		(void)
+			pushJsonbValue(&state, WJB_VALUE, sync_kit_json_new_text(refresh));
+	}
+	foreach(cell, sync_kit_json_members(values))
+	{
+		const char *name = ((SyncJsonMember *) lfirst(cell))->name;
+		char *value = find_value(document, values, name);
+
+		if (value == NULL || strcmp(name, "expires") == 0)
+			continue;
+		(void) pushJsonbValue(&state, WJB_KEY, sync_kit_json_new_text(name));
+		(void) pushJsonbValue(&state, WJB_VALUE, sync_kit_json_new_text(value));
+	}
+	(void) pushJsonbValue(&state, WJB_KEY, sync_kit_json_new_text("expires_at"));
+	(void) pushJsonbValue(&state,
+						  WJB_VALUE,
+						  sync_kit_json_new_integer(now_s + (int64) lifetime_s));
+	token = pushJsonbValue(&state, WJB_END_OBJECT, NULL);
+	return sync_kit_json_value(JsonbValueToJsonb(token));
+}
+
+/*
+ * What the reply has for a name, by the first path that finds something.
+ */
+static char *
+find_value(JsonbValue *document, JsonbValue *values, const char *name)
+{
+	ListCell *cell;
+
+	foreach(cell, sync_provider_paths(values, name))
+	{
+		char *text =
+			sync_kit_json_text(sync_kit_json_find_one(document, lfirst(cell)));
+
+		if (text && text[0])
+			return text;
+	}
+	return NULL;
+}
+
+/*
+ * What a reply says of why there is no token, to go behind the status.
+ */
+static char *
+reason_of(SyncFetch *fetch, JsonbValue *document)
+{
+	static const char *const names[] = {"error_description", "hint", "error"};
+
+	for (int i = 0; i < lengthof(names) && document; i++)
+	{
+		char *text = sync_kit_json_string(document, names[i]);
+
+		if (text && text[0])
+			return psprintf(": %s",
+							sync_http_redact(text,
+											 fetch->token_request->secrets));
+	}
+	return pstrdup("");
+}
+
+/*
+ * End the call.
+ */
+static void
+end_call(SyncFetch *fetch)
+{
+	fetch->token_transfer = NULL;
+	fetch->token_request = NULL;
+	MemoryContextDelete(fetch->token_context);
+	fetch->token_context = NULL;
+}
+
+/*
+ * Use a token, given as JSON, from now on.
+ */
+static void
+use_token(SyncFetch *fetch, const char *token)
+{
+	MemoryContext caller = MemoryContextSwitchTo(fetch->context);
+
+	fetch->credential->token = sync_kit_json_value(sync_kit_json_parse(token));
+	fetch->scope.token = fetch->credential->token;
+	MemoryContextSwitchTo(caller);
+}
+
+/*
+ * Let the other fetches of this process have it.
+ */
+static void
+remember(SyncCredential *credential, const char *token)
+{
+	KnownToken *known = find_known(credential);
+	MemoryContext caller = MemoryContextSwitchTo(TopMemoryContext);
+
+	if (known == NULL)
+	{
+		known = palloc0(sizeof(KnownToken));
+		known->has_tenant = credential->has_tenant;
+		known->tenant = credential->tenant;
+		known->provider = pstrdup(credential->provider);
+		known_tokens = lappend(known_tokens, known);
+	}
+	else
+	{
+		pfree(known->origin);
+		pfree(known->token);
+	}
+	known->origin = pstrdup(credential->origin);
+	known->token = pstrdup(token);
+	known->stale = false;
+	MemoryContextSwitchTo(caller);
+}

@@ -1,0 +1,100 @@
+"""No real API: records of a simple shape, for what holds for all of them.
+
+/rows?n=N            an array of N records: id, name
+/paged?page=P        five pages of ten; also by offset=, after=, cursor=, and by next URL
+                     in the body (/next) and in the header Link (/link)
+/lines?n=N           the same records, one a line
+/path/...            the segments of the path, unquoted
+/echo                what was asked, as one record
+/not-json            text
+"""
+
+import json
+
+from fake import Answer
+
+
+class Api:
+    def __init__(self, switches, lock):
+        self.switches = switches
+
+    def answer(self, request):
+        name = request.segments[0]
+        return getattr(self, "get_" + name.replace("-", "_"), self.nothing)(request)
+
+    @staticmethod
+    def rows(first, last):
+        return [{"id": n, "name": "row %d" % n, "group": {"id": n % 3}} for n in range(first, last + 1)]
+
+    def nothing(self, request):
+        return Answer({"error": {"code": 40, "message": "no such thing"}}, 404)
+
+    def get_rows(self, request):
+        return Answer(self.rows(1, int(request.query.get("n", 3))))
+
+    def get_paged(self, request):
+        query, size = request.query, int(request.query.get("size", 10))
+        last = int(query.get("last", 50))
+        if "offset" in query:
+            first = int(query["offset"]) + 1
+        elif "after" in query:
+            first = int(query["after"]) + 1
+        elif "cursor" in query:
+            first = int(query["cursor"], 16) + 1
+        else:
+            first = (int(query.get("page", 1)) - 1) * size + 1
+        rows = self.rows(first, min(first + size - 1, last))
+        end = rows[-1]["id"] if rows else last
+        return Answer({"data": rows, "total": last, "next": "%x" % end if end < last else None},
+                      headers={"X-Page-Count": str(-(-last // size))})
+
+    def get_next(self, request):
+        n = int(request.query.get("n", 1))
+        where = {"relative": "next?n=%d", "elsewhere": "http://localhost:1/next?n=%d", "circle": "next?n=%.0s1"}
+        url = where.get(self.switches.get("next"), request.base + "/next?n=%d") % (n + 1)
+        return Answer({"data": self.rows(n, n), "links": {"next": url if n < 3 else ""}})
+
+    def get_link(self, request):
+        n = int(request.query.get("n", 1))
+        link = '<%s/link?n=1>; rel="first"' % request.base
+        if n < 3:
+            link += ', <%s/link?n=%d>; rel="next"' % (request.base, n + 1)
+        return Answer(self.rows(n, n), headers={"LINK": link})
+
+    def get_lines(self, request):
+        def lines():
+            for row in self.rows(1, int(request.query.get("n", 3))):
+                yield json.dumps(row) + "\n"
+        return Answer(lines(), kind="application/x-ndjson")
+
+    def get_path(self, request):
+        return Answer({"segments": request.segments[1:]})
+
+    def get_echo(self, request):
+        return Answer({"method": request.method, "query": request.query, "body": request.body.decode(),
+                       "headers": {k.lower(): v for k, v in request.headers.items()}})
+
+    post_echo = get_echo
+
+    def get_not_json(self, request):
+        return Answer("ok", kind="text/plain")
+
+    def get_refused(self, request):
+        return Answer({"error": {"code": 7, "message": "no right to see %s" % request.query.get("key")}})
+
+    def get_columns(self, request):
+        return Answer({"columns": ["id", "name"], "rows": [[1, "a"], [2, "b"]]})
+
+    def get_nested(self, request):
+        return Answer({"groups": [
+            {"group": {"id": 1, "title": "one", "members": [{"n": 1}, {"n": 2}]}},
+            {"group": {"id": 2, "title": "two", "members": []}},
+            {"group": {"id": 3, "title": "three", "members": [{"n": 3}]}}]})
+
+    def get_values(self, request):
+        return Answer([{"t": "T", "f": "F", "money": "$1,055.50", "epoch": "1767225600", "ms": 1767225600123,
+                        "local": "7/4/2026 9:05", "took": "45:10", "took_ms": 2714350, "sex": 2, "empty": "",
+                        "odd": "n/a", "times.official_:::start:::": 4200, "deep": {"er": [5]}}])
+
+    def get_names(self, request):
+        return Answer({"names": ["a", "b c", "d/e"]})
