@@ -113,7 +113,9 @@ extern void sync_stage_turns_init(SyncRowTurns *turns, int ncolumns);
 extern SyncRow *sync_stage_turn(SyncRowTurns *turns);
 
 /* in stage_query.c */
-extern void *sync_stage_query_start(SyncSource *source, SyncReading *reading);
+extern void *sync_stage_query_start(SyncSource *source,
+									SyncReading *reading,
+									bool *ordered);
 extern double sync_stage_query_expected(void *reader);
 extern SyncRow *sync_stage_query_next(void *reader);
 extern void sync_stage_query_end(void *reader);

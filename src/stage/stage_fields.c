@@ -71,6 +71,30 @@ sync_stage_fields_read(SyncColumns *columns, SyncRecord *record)
 }
 
 /*
+ * Look up under which names of the header the fields are that are wanted.
+ * Returns the name of one that is not there, NULL where all are.
+ */
+const char *
+sync_stage_fields_place(SyncColumns *columns, SyncHeader *header)
+{
+	SyncField *fields = sync_stage_columns_fields(columns);
+	int nfields = sync_stage_columns_nfields(columns);
+	const char *missing = NULL;
+
+	header->places = palloc(Max(nfields, 1) * sizeof(int));
+	for (int i = 0; i < nfields; i++)
+	{
+		header->places[i] = -1;
+		for (int place = 0; place < header->count; place++)
+			if (strcmp(fields[i].name, header->names[place]) == 0)
+				header->places[i] = place;
+		if (header->places[i] < 0)
+			missing = fields[i].name;
+	}
+	return missing;
+}
+
+/*
  * A record as JSON, in the current memory context.
  */
 char *

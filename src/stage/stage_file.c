@@ -258,31 +258,23 @@ open_file(FileReader *reader)
 }
 
 /*
- * Look up under which names of the header the fields are that are wanted.
+ * Raise unless the header has the fields that are wanted.
  */
 static void
 place_fields(FileReader *reader)
 {
-	SyncHeader *header = sync_stage_csv_header(reader->csv);
-	SyncField *fields = sync_stage_columns_fields(reader->mapping);
-	int nfields = sync_stage_columns_nfields(reader->mapping);
+	const char *missing =
+		sync_stage_fields_place(reader->mapping,
+								sync_stage_csv_header(reader->csv));
 
-	header->places = palloc(Max(nfields, 1) * sizeof(int));
-	for (int i = 0; i < nfields; i++)
-	{
-		header->places[i] = -1;
-		for (int place = 0; place < header->count; place++)
-			if (strcmp(fields[i].name, header->names[place]) == 0)
-				header->places[i] = place;
-		if (header->places[i] < 0)
-			ereport(ERROR,
-					errcode(ERRCODE_UNDEFINED_COLUMN),
-					errmsg("file \"%s\" has no column \"%s\" in its header",
-						   reader->path,
-						   fields[i].name),
-					errhint("Columns are matched by name; one of another name is taken with columns => '\"that name\" AS %s'.",
-							quote_identifier(fields[i].name)));
-	}
+	if (missing)
+		ereport(ERROR,
+				errcode(ERRCODE_UNDEFINED_COLUMN),
+				errmsg("file \"%s\" has no column \"%s\" in its header",
+					   reader->path,
+					   missing),
+				errhint("Columns are matched by name; one of another name is taken with columns => '\"that name\" AS %s'.",
+						quote_identifier(missing)));
 }
 
 /*

@@ -20,31 +20,51 @@
 #include "kit/kit_ident.h"
 #include "kit/kit_order.h"
 #include "kit/kit_spi.h"
-#include "stage/stage.h"
+#include "stage/stage_records.h"
 
 /* Reads a query */
 typedef struct QueryReader
 {
 	SyncCursor *cursor;
+	SyncCaster *caster; /* NULL: rows come as they are to be */
 	int ncolumns;
 	SyncCoercion **coercions; /* of each column, NULL: none is needed */
 	bool coerces;
 	SyncRowTurns turns;
 } QueryReader;
 
-static char *compose_query(SyncSource *source, SyncReading *reading);
-static char *compose_column(SyncSource *source, Form_pg_attribute column);
+static SyncRow *next_of_cursor(void *reader);
+static bool casts_key(SyncSource *source, SyncReading *reading);
+static char *compose_query(SyncSource *source,
+						   SyncReading *reading,
+						   bool cast,
+						   bool ordered);
+static char *compose_column(SyncSource *source,
+							Form_pg_attribute column,
+							bool cast);
 
 /*
- * Open the cursor, in the order of the key and of order_by.
+ * Open the cursor, in the order of the key and of order_by.  Where rows may be
+ * put aside, they are cast here and not by the query; tells whether they come
+ * in the order of the key.
  */
 void *
-sync_stage_query_start(SyncSource *source, SyncReading *reading)
+sync_stage_query_start(SyncSource *source, SyncReading *reading, bool *ordered)
 {
 	QueryReader *reader = palloc0(sizeof(QueryReader));
-	char *sql = compose_query(source, reading);
-	TupleDesc found = sync_kit_spi_describe(sql);
+	char *sql;
+	TupleDesc found;
 
+	*ordered = !reading->rejects || !casts_key(source, reading);
+	sql = compose_query(source, reading, !reading->rejects, *ordered);
+	found = sync_kit_spi_describe(sql);
+	if (reading->rejects)
+	{
+		reader->caster =
+			sync_stage_cast_start(reading, found, next_of_cursor, reader);
+		reader->cursor = sync_kit_cursor_open(sql, NULL);
+		return reader;
+	}
 	reader->ncolumns = reading->desc->natts;
 	reader->coercions = palloc0(reader->ncolumns * sizeof(SyncCoercion *));
 	for (int i = 0; i < reader->ncolumns; i++)
@@ -76,10 +96,13 @@ SyncRow *
 sync_stage_query_next(void *arg)
 {
 	QueryReader *reader = arg;
-	SyncRow *row = sync_kit_cursor_next(reader->cursor);
+	SyncRow *row;
 	SyncRow *coerced;
 	MemoryContext caller;
 
+	if (reader->caster)
+		return sync_stage_cast_next(reader->caster);
+	row = next_of_cursor(reader);
 	if (row == NULL || !reader->coerces)
 		return row;
 
@@ -110,10 +133,37 @@ sync_stage_query_end(void *arg)
 }
 
 /*
+ * The next row as the query returns it; a SyncRowNext.
+ */
+static SyncRow *
+next_of_cursor(void *arg)
+{
+	return sync_kit_cursor_next(((QueryReader *) arg)->cursor);
+}
+
+/*
+ * Whether a column of the key is of another type in the source, which may order
+ * its values otherwise.
+ */
+static bool
+casts_key(SyncSource *source, SyncReading *reading)
+{
+	for (int i = 0; i < reading->nkeys; i++)
+	{
+		Form_pg_attribute column = TupleDescAttr(reading->desc, i);
+
+		if (sync_stage_column(source, NameStr(column->attname))->type !=
+			column->atttypid)
+			return true;
+	}
+	return false;
+}
+
+/*
  * The statement of the cursor.
  */
 static char *
-compose_query(SyncSource *source, SyncReading *reading)
+compose_query(SyncSource *source, SyncReading *reading, bool cast, bool ordered)
 {
 	StringInfoData sql;
 	const char *separator = "SELECT ";
@@ -126,20 +176,23 @@ compose_query(SyncSource *source, SyncReading *reading)
 						 "%s%s",
 						 separator,
 						 compose_column(source,
-										TupleDescAttr(reading->desc, i)));
+										TupleDescAttr(reading->desc, i),
+										cast));
 		separator = ", ";
 	}
 	appendStringInfo(&sql, " FROM (\n%s\n) AS source", source->query);
 
 	separator = " ORDER BY ";
-	for (int i = 0; i < reading->nkeys; i++)
+	for (int i = 0; ordered && i < reading->nkeys; i++)
 	{
 		Form_pg_attribute column = TupleDescAttr(reading->desc, i);
 
 		appendStringInfo(&sql,
 						 "%s%s",
 						 separator,
-						 sync_kit_order_column(compose_column(source, column),
+						 sync_kit_order_column(compose_column(source,
+															  column,
+															  cast),
 											   column));
 		separator = ", ";
 	}
@@ -155,17 +208,18 @@ compose_query(SyncSource *source, SyncReading *reading)
 }
 
 /*
- * A column as the target's type, without its length and precision, and without
- * what a domain adds: a cast to it would cut a text that is too long.
+ * A column; where it is to be cast, as the target's type, without its length
+ * and precision, and without what a domain adds: a cast to it would cut a text
+ * that is too long.
  */
 static char *
-compose_column(SyncSource *source, Form_pg_attribute column)
+compose_column(SyncSource *source, Form_pg_attribute column, bool cast)
 {
 	const char *name = NameStr(column->attname);
 	char *expression = psprintf("source.%s", sync_kit_quote(name));
 
 	/* a column that needs no cast can be read off an index in its order */
-	if (sync_stage_column(source, name)->type == column->atttypid)
+	if (!cast || sync_stage_column(source, name)->type == column->atttypid)
 		return expression;
 	return psprintf("CAST(%s AS %s)",
 					expression,

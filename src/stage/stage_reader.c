@@ -80,7 +80,7 @@ sync_stage_read(SyncSource *source, SyncReading *reading)
 		reader->origin.next = sync_stage_query_next;
 		reader->origin.expected = sync_stage_query_expected;
 		reader->origin.end = sync_stage_query_end;
-		reader->origin.arg = sync_stage_query_start(source, reading);
+		reader->origin.arg = sync_stage_query_start(source, reading, &ordered);
 	}
 	reader->sorted = reader->origin;
 	if (reading->nkeys == 0)

@@ -144,7 +144,7 @@ take_record(void *arg)
 		copy_cells(&raw->record);
 	reader->passed++;
 	raw->raw.number = found.number ? found.number : reader->passed;
-	if (reader->source->places)
+	if (reader->source->places && found.file)
 		sync_stage_place_put(reader->source->places, found.file, found.line);
 	return &raw->raw;
 }
@@ -202,7 +202,7 @@ locate_record(void *arg, SyncRaw *raw)
 				   record->file,
 				   record->line);
 	else
-		errcontext("record " INT64_FORMAT, raw->number);
+		errcontext("row " INT64_FORMAT " of the source", raw->number);
 }
 
 /*

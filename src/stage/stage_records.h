@@ -101,6 +101,9 @@ typedef struct SyncRawRows
 
 typedef struct SyncConverter SyncConverter;
 
+/* Casts rows of a query */
+typedef struct SyncCaster SyncCaster;
+
 /* in stage_columns.c */
 extern SyncColumns *sync_stage_columns_create(const char *list,
 											  List *names,
@@ -118,6 +121,8 @@ extern void sync_stage_columns_fill(SyncColumns *columns,
 									int *column);
 
 /* in stage_fields.c */
+extern const char *sync_stage_fields_place(SyncColumns *columns,
+										   SyncHeader *header);
 extern void sync_stage_fields_read(SyncColumns *columns, SyncRecord *record);
 extern char *sync_stage_record_json(SyncRecord *record);
 extern char *sync_stage_record_print(SyncRecord *record);
@@ -134,6 +139,13 @@ extern void sync_stage_record_end(void *reader);
 extern SyncConverter *sync_stage_convert_start(SyncReading *reading,
 											   SyncRawRows rows);
 extern SyncRow *sync_stage_convert_next(SyncConverter *converter);
+
+/* in stage_cast.c */
+extern SyncCaster *sync_stage_cast_start(SyncReading *reading,
+										 TupleDesc found,
+										 SyncRowNext next,
+										 void *next_arg);
+extern SyncRow *sync_stage_cast_next(SyncCaster *caster);
 
 /* in stage_place.c */
 extern SyncPlaces *sync_stage_places_create(void);

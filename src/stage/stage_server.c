@@ -18,12 +18,13 @@
 #include "mb/pg_wchar.h"
 #include "nodes/makefuncs.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 #include "utils/rel.h"
 
 #include "kit/kit_ident.h"
 #include "kit/kit_order.h"
 #include "kit/kit_spi.h"
-#include "stage/stage.h"
+#include "stage/stage_records.h"
 
 /* Reads a foreign server */
 typedef struct ServerReader
@@ -31,6 +32,9 @@ typedef struct ServerReader
 	SyncRemote *remote;
 	SyncReading *reading;
 	bool binary;
+	void *sifted;		  /* reads rows that may not fit; NULL: all must */
+	SyncColumns *mapping; /* of sifted rows */
+	SyncHeader header;
 	double expected;	/* rows, says the other server's planner */
 	CopyFromState copy; /* NULL: not begun */
 	SyncRowTurns turns;
@@ -44,6 +48,9 @@ static char *compose_copy(SyncSource *source,
 						  SyncReading *reading,
 						  bool binary,
 						  bool ordered);
+static bool fits_all(SyncReading *reading);
+static void sift(ServerReader *reader);
+static bool next_cells(void *reader, SyncRecord *record);
 static bool read_row(ServerReader *reader, SyncRow *row);
 static CopyFromState begin_copy(ServerReader *reader);
 static int feed_copy(void *buffer, int least, int most);
@@ -61,6 +68,8 @@ sync_stage_server_start(SyncSource *source, SyncReading *reading, bool *ordered)
 	reader->remote = source->remote;
 	reader->reading = reading;
 	reader->binary = sync_stage_is_binary(source, reading);
+	if (reading->rejects && !(reader->binary && fits_all(reading)))
+		sift(reader);
 	sync_stage_turns_init(&reader->turns, reading->desc->natts);
 	reader->expected = sync_remote_expected(reader->remote, source->query);
 	sync_remote_run(reader->remote,
@@ -92,9 +101,13 @@ SyncRow *
 sync_stage_server_next(void *arg)
 {
 	ServerReader *reader = arg;
-	SyncRow *row = sync_stage_turn(&reader->turns);
+	SyncRow *row;
 	SyncRemote *outer = feeding;
 	bool found = false;
+
+	if (reader->sifted)
+		return sync_stage_record_next(reader->sifted);
+	row = sync_stage_turn(&reader->turns);
 
 	/* a domain's constraint may well run a stream of its own */
 	PG_TRY();
@@ -124,6 +137,82 @@ sync_stage_server_end(void *arg)
 
 	if (reader->copy)
 		EndCopyFrom(reader->copy);
+}
+
+/*
+ * Whether a value of the same type fits each column: none has a length, a
+ * precision or a domain.
+ */
+static bool
+fits_all(SyncReading *reading)
+{
+	for (int i = 0; i < reading->desc->natts; i++)
+	{
+		Form_pg_attribute column = TupleDescAttr(reading->desc, i);
+
+		if (column->atttypmod >= 0 ||
+			getBaseType(column->atttypid) != column->atttypid)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Have rows come as text, and their cells read one by one, so that those that do
+ * not fit can be put aside.
+ */
+static void
+sift(ServerReader *reader)
+{
+	TupleDesc desc = reader->reading->desc;
+	SyncRecords *records = palloc0(sizeof(SyncRecords));
+	List *names = NIL;
+
+	reader->binary = false;
+	reader->header.encoding = GetDatabaseEncoding();
+	reader->header.names = palloc(desc->natts * sizeof(char *));
+	for (int i = 0; i < desc->natts; i++)
+	{
+		char *name = NameStr(TupleDescAttr(desc, i)->attname);
+
+		reader->header.names[reader->header.count++] = name;
+		names = lappend(names, name);
+	}
+	records->next = next_cells;
+	records->arg = reader;
+	reader->mapping = sync_stage_columns_create(NULL, names, "the source");
+	reader->sifted =
+		sync_stage_record_start(sync_stage_open_records(records,
+														reader->mapping),
+								reader->reading);
+	(void) sync_stage_fields_place(reader->mapping, &reader->header);
+}
+
+/*
+ * The cells of the next row; "next" of SyncRecords.
+ */
+static bool
+next_cells(void *arg, SyncRecord *record)
+{
+	ServerReader *reader = arg;
+	SyncRemote *outer = feeding;
+	bool found = false;
+
+	PG_TRY();
+	{
+		feeding = reader->remote;
+		if (reader->copy == NULL)
+			reader->copy = begin_copy(reader);
+		found =
+			NextCopyFromRawFields(reader->copy, &record->cells, &record->ncells);
+	}
+	PG_FINALLY();
+	{
+		feeding = outer;
+	}
+	PG_END_TRY();
+	record->header = &reader->header;
+	return found;
 }
 
 /*
