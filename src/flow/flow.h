@@ -35,6 +35,7 @@ typedef struct SyncStream
 	const char *query;
 	const char *server; /* NULL: this database */
 	SyncFiles *files;	/* instead of a query; NULL: none */
+	int64 replayed;		/* the run whose rejects are the source; 0: none */
 	SyncMode mode;
 	const char *synced_at;
 	bool synced_at_all;
@@ -93,6 +94,7 @@ extern void sync_flow_close(SyncFlow *flow);
 /* in flow_match.c */
 extern void sync_flow_match(SyncFlow *flow);
 extern List *sync_flow_plain_columns(SyncStream *stream, SyncTarget *target);
+extern bool sync_flow_has_column(SyncTarget *target, const char *name);
 extern void sync_flow_check_target(SyncStream *stream, SyncTarget *target);
 
 /* in flow_run.c */
@@ -114,6 +116,12 @@ extern int64 sync_flow_rejects_count(SyncRejects *rejects);
 extern void sync_flow_rejects_store(SyncRejects *rejects, int64 history_id);
 extern int64 sync_flow_rejects_purge(void);
 extern void sync_flow_rejects_free(SyncRejects *rejects);
+
+/* in flow_replay.c */
+extern SyncRun *sync_flow_replay(int64 run, bool dry_run);
+extern SyncSource *sync_flow_open_rejects(SyncFlow *flow);
+extern void sync_flow_settle_rejects(SyncStream *stream,
+									 SyncStagedRows *gathered);
 
 /* in flow_verify.c */
 extern void sync_flow_verify(SyncFlow *flow, SyncRun *run);

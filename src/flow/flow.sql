@@ -148,6 +148,17 @@ dry_run: write nothing, and return what would be done; works on a standby too.
 full_refresh: read everything, whatever the watermark.
 Errors: 42704 no such stream, 21000 several rows with one key, 23502 no value in the key, SY003 more rejects than max_rejects, 55000 more deletes than max_delete_share or an empty source, 08001 and 08006 no connection, 58P01 no such file, XX001 a file is cut off, and those of source and target.';
 
+CREATE FUNCTION sync_replay_rejects(run bigint, dry_run boolean DEFAULT false,
+	OUT rows_read bigint, OUT inserted bigint, OUT updated bigint,
+	OUT unchanged bigint, OUT deleted bigint, OUT rejected bigint,
+	OUT bytes bigint, OUT duration interval) RETURNS record
+	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'sync_sql_replay_rejects';
+REVOKE ALL ON FUNCTION sync_replay_rejects(bigint, boolean) FROM PUBLIC;
+COMMENT ON FUNCTION sync_replay_rejects(bigint, boolean) IS
+'Try the rows again that a run of a stream put aside, by the definition of the stream as it is now and against its target as it is now. Rows that can be merged leave sync_rejects; the others stay there, with the reason why. Rows that another one of the same key was preferred to are left alone. Returns what sync_run returns.
+run: the run, as history_id of sync_history and sync_rejects has it. dry_run: write nothing, and return what would be done.
+Errors: 42704 the run has no rejects, 55000 it is of no stream, and those of sync_run.';
+
 CREATE FUNCTION sync_diff(stream text, max_rows integer DEFAULT 100,
 	OUT action text, OUT key jsonb, OUT before jsonb, OUT after jsonb) RETURNS SETOF record
 	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'sync_sql_diff';

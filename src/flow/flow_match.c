@@ -116,6 +116,17 @@ sync_flow_plain_columns(SyncStream *stream, SyncTarget *target)
 }
 
 /*
+ * Whether the target has a column of that exact name that can be written.
+ */
+bool
+sync_flow_has_column(SyncTarget *target, const char *name)
+{
+	Form_pg_attribute column = find_column(target, name);
+
+	return column && !column->attgenerated;
+}
+
+/*
  * Whether a list of names has that one.
  */
 static bool

@@ -84,6 +84,8 @@ open_source(SyncFlow *flow)
 {
 	SyncStream *stream = flow->stream;
 
+	if (stream->replayed)
+		return sync_flow_open_rejects(flow);
 	if (stream->files == NULL)
 		return sync_stage_open(stream->query, stream->server);
 	return sync_stage_open_files(stream->files,

@@ -216,7 +216,8 @@ sync_flow_rejects_check(SyncRejects *rejects, int64 rows_read)
 }
 
 /*
- * Store them, as those of the run with that row of history.
+ * Store them, as those of the run with that row of history; or, where they are
+ * those of a run that is tried again, leave them with that.
  */
 void
 sync_flow_rejects_store(SyncRejects *rejects, int64 history_id)
@@ -228,7 +229,9 @@ sync_flow_rejects_store(SyncRejects *rejects, int64 history_id)
 	SyncOwnerScope scope;
 	char *sql;
 
-	if (rejects->gathered->count == 0)
+	if (rejects->stream->replayed)
+		sync_flow_settle_rejects(rejects->stream, rejects->gathered);
+	if (rejects->stream->replayed || rejects->gathered->count == 0)
 		return;
 	sql =
 		sync_kit_bind_schema("INSERT INTO @extschema@.sync_rejects (history_id, stream_name,"

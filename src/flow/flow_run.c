@@ -72,9 +72,18 @@ start_run(SyncStream *stream)
 {
 	SyncRun *run = palloc(sizeof(SyncRun));
 
-	sync_history_start(run, stream->name ? "stream" : "upsert");
+	sync_history_start(run,
+					   stream->replayed ? "replay"
+					   : stream->name	? "stream"
+										: "upsert");
 	run->subject = stream->name ? stream->name : stream->target;
-	run->environment = stream->server ? stream->server : sync_guc_environment;
+	run->environment = stream->server && !stream->replayed
+						   ? stream->server
+						   : sync_guc_environment;
+	if (stream->replayed)
+		sync_history_add_detail(run,
+								"run",
+								psprintf(INT64_FORMAT, stream->replayed));
 	return run;
 }
 

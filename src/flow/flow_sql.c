@@ -24,6 +24,7 @@
 PG_FUNCTION_INFO_V1(sync_sql_create_stream);
 PG_FUNCTION_INFO_V1(sync_sql_diff);
 PG_FUNCTION_INFO_V1(sync_sql_drop_stream);
+PG_FUNCTION_INFO_V1(sync_sql_replay_rejects);
 PG_FUNCTION_INFO_V1(sync_sql_run);
 PG_FUNCTION_INFO_V1(sync_sql_upsert);
 
@@ -102,6 +103,16 @@ sync_sql_run(PG_FUNCTION_ARGS)
 					  sync_flow_run(stream,
 									PG_GETARG_BOOL(1),
 									PG_GETARG_BOOL(2)));
+}
+
+/*
+ * sync_replay_rejects(run bigint, dry_run boolean) RETURNS record
+ */
+Datum
+sync_sql_replay_rejects(PG_FUNCTION_ARGS)
+{
+	return counts_row(fcinfo,
+					  sync_flow_replay(PG_GETARG_INT64(0), PG_GETARG_BOOL(1)));
 }
 
 /*

@@ -144,7 +144,7 @@ take_record(void *arg)
 		copy_cells(&raw->record);
 	reader->passed++;
 	raw->raw.number = found.number ? found.number : reader->passed;
-	if (reader->source->places && found.file)
+	if (reader->source->places && found.file && found.number == 0)
 		sync_stage_place_put(reader->source->places, found.file, found.line);
 	return &raw->raw;
 }

@@ -19,6 +19,7 @@
 #include "nodes/makefuncs.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/rel.h"
 
 #include "kit/kit_ident.h"
@@ -202,7 +203,13 @@ next_cells(void *arg, SyncRecord *record)
 	{
 		feeding = reader->remote;
 		if (reader->copy == NULL)
+		{
+			MemoryContext caller =
+				MemoryContextSwitchTo(GetMemoryChunkContext(reader));
+
 			reader->copy = begin_copy(reader);
+			MemoryContextSwitchTo(caller);
+		}
 		found =
 			NextCopyFromRawFields(reader->copy, &record->cells, &record->ncells);
 	}
