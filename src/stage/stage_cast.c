@@ -17,7 +17,7 @@
 
 #include "kit/kit_coerce.h"
 #include "kit/kit_print.h"
-#include "stage/stage_records.h"
+#include "stage/stage_convert.h"
 
 /* A row that waits to be cast */
 typedef struct RawRow

@@ -15,7 +15,7 @@
 #include "utils/memutils.h"
 
 #include "kit/kit_attempt.h"
-#include "stage/stage_records.h"
+#include "stage/stage_convert.h"
 
 #define CHUNK_ROWS	1024
 #define CHUNK_BYTES (1024 * 1024)

@@ -20,7 +20,7 @@
 #include "kit/kit_ident.h"
 #include "kit/kit_order.h"
 #include "kit/kit_spi.h"
-#include "stage/stage_records.h"
+#include "stage/stage_convert.h"
 
 /* Reads a query */
 typedef struct QueryReader

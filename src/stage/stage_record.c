@@ -12,6 +12,7 @@
 
 #include "utils/memutils.h"
 
+#include "stage/stage_convert.h"
 #include "stage/stage_records.h"
 
 /* A record that waits to be converted */

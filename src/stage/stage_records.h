@@ -5,9 +5,7 @@
  *
  * The door for whoever has rows as JSON or as cells: SyncRecords is asked for
  * one after another (stage_record.c).  What a stream makes of their fields
- * (stage_fields.c) is a list of columns (stage_columns.c).  Rows are converted
- * in chunks (stage_convert.c), also those of queries where some may be put
- * aside.
+ * (stage_fields.c) is a list of columns (stage_columns.c).
  *
  *-------------------------------------------------------------------------
  */
@@ -76,34 +74,6 @@ typedef struct SyncColumns SyncColumns;
 /* Which row came from which line of which file */
 typedef struct SyncPlaces SyncPlaces;
 
-/* A row as it came; what is behind this its maker knows */
-typedef struct SyncRaw
-{
-	int64 number;
-} SyncRaw;
-
-/* Where rows come from that have to be converted one by one */
-typedef struct SyncRawRows
-{
-	/* the next one, in the current memory context; NULL: no more */
-	SyncRaw *(*next)(void *arg);
-	/* makes a row of it, in the current memory context; raises where it cannot;
-	 * says which column is at work */
-	void (*convert)(void *arg, SyncRaw *raw, SyncRow *row, int *column);
-	/* shows it as JSON; raises nothing */
-	char *(*print)(void *arg, SyncRaw *raw);
-	/* adds to an error's context where it is */
-	void (*locate)(void *arg, SyncRaw *raw);
-	/* begins anew after an error; NULL: nothing to do */
-	void (*renew)(void *arg);
-	void *arg;
-} SyncRawRows;
-
-typedef struct SyncConverter SyncConverter;
-
-/* Casts rows of a query */
-typedef struct SyncCaster SyncCaster;
-
 /* in stage_columns.c */
 extern SyncColumns *sync_stage_columns_create(const char *list,
 											  List *names,
@@ -134,18 +104,6 @@ extern void *sync_stage_record_start(SyncSource *source, SyncReading *reading);
 extern double sync_stage_record_expected(void *reader);
 extern SyncRow *sync_stage_record_next(void *reader);
 extern void sync_stage_record_end(void *reader);
-
-/* in stage_convert.c */
-extern SyncConverter *sync_stage_convert_start(SyncReading *reading,
-											   SyncRawRows rows);
-extern SyncRow *sync_stage_convert_next(SyncConverter *converter);
-
-/* in stage_cast.c */
-extern SyncCaster *sync_stage_cast_start(SyncReading *reading,
-										 TupleDesc found,
-										 SyncRowNext next,
-										 void *next_arg);
-extern SyncRow *sync_stage_cast_next(SyncCaster *caster);
 
 /* in stage_place.c */
 extern SyncPlaces *sync_stage_places_create(void);
