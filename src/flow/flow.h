@@ -21,6 +21,7 @@
 #include "history/history.h"
 #include "merge/merge.h"
 #include "stage/stage_files.h"
+#include "undo/undo.h"
 
 /* a share that does not matter */
 #define SYNC_NO_SHARE get_float8_infinity()
@@ -47,6 +48,7 @@ typedef struct SyncStream
 	const char *watermark; /* column of the source; NULL: all is read */
 	const char *lookback;
 	double max_reject_share; /* of the rows read, or SYNC_NO_SHARE */
+	const char *keep_undo;	 /* an interval; NULL: runs cannot be undone */
 } SyncStream;
 
 /* How far a stream has read */
@@ -62,6 +64,7 @@ typedef struct SyncFlow
 	SyncMerge merge;
 	struct SyncRejects *rejects;
 	SyncWatermark *watermark; /* NULL: all is read each time */
+	SyncUndoRun *kept;		  /* what can be undone; NULL: nothing */
 } SyncFlow;
 
 /* Rows that were put aside */
@@ -127,6 +130,12 @@ extern void sync_flow_settle_rejects(SyncStream *stream,
 extern void sync_flow_verify(SyncFlow *flow, SyncRun *run);
 extern void sync_flow_add_check(SyncCheck *check);
 extern List *sync_flow_judge(const char *stream);
+
+/* in flow_keep.c */
+extern void sync_flow_keep(SyncFlow *flow, SyncDelta *delta);
+
+/* in flow_undo.c */
+extern SyncRun *sync_flow_undo(int64 history_id, bool dry_run);
 
 /* in flow_diff.c */
 extern void sync_flow_diff(SyncStream *stream,

@@ -21,6 +21,7 @@ CREATE TABLE sync_streams (
 	watermark text,
 	lookback text,
 	max_reject_share numeric,
+	keep_undo interval,
 	CONSTRAINT sync_streams_pkey PRIMARY KEY (stream_name),
 	CONSTRAINT sync_streams_stream_name_check CHECK (stream_name <> ''),
 	CONSTRAINT sync_streams_mode_check CHECK (mode IN ('upsert', 'append', 'mirror', 'soft_delete')),
@@ -29,7 +30,8 @@ CREATE TABLE sync_streams (
 	CONSTRAINT sync_streams_max_delete_share_check CHECK (max_delete_share BETWEEN 0 AND 1),
 	CONSTRAINT sync_streams_source_check CHECK ((query IS NULL) <> (file IS NULL)),
 	CONSTRAINT sync_streams_max_reject_share_check CHECK (max_reject_share BETWEEN 0 AND 1),
-	CONSTRAINT sync_streams_max_rejects_check CHECK (max_rejects >= 0)
+	CONSTRAINT sync_streams_max_rejects_check CHECK (max_rejects >= 0),
+	CONSTRAINT sync_streams_keep_undo_check CHECK (keep_undo > '0')
 );
 REVOKE ALL ON TABLE sync_streams FROM PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('sync_streams', '');
@@ -56,6 +58,7 @@ COMMENT ON COLUMN sync_streams.max_rejects IS 'How many rows may be put aside in
 COMMENT ON COLUMN sync_streams.max_reject_share IS 'Which share of the rows read may be put aside, between 0 and 1; a run with more fails and changes nothing. NULL: it does not matter.';
 COMMENT ON COLUMN sync_streams.watermark IS 'Column of the source that tells which rows are new: a time, a number or a text that grows, or the xmin of a table. A run reads the rows from the watermark of the last one on, and those that have none. NULL: each run reads everything.';
 COMMENT ON COLUMN sync_streams.lookback IS 'How far before the watermark a run begins: an interval for a time, a number for a number; NULL: at the watermark.';
+COMMENT ON COLUMN sync_streams.keep_undo IS 'For how long it is kept what a run writes over, so that sync_undo can take the run back; NULL: it is not kept.';
 
 CREATE TABLE sync_watermarks (
 	stream_name text NOT NULL,
@@ -122,10 +125,11 @@ CREATE FUNCTION sync_create_stream(name text, target text,
 	max_delete_share numeric DEFAULT 0.5, max_rejects bigint DEFAULT 0,
 	watermark text DEFAULT NULL, lookback text DEFAULT NULL,
 	file text DEFAULT NULL, format text DEFAULT NULL, columns text DEFAULT NULL,
-	file_options jsonb DEFAULT NULL, max_reject_share numeric DEFAULT NULL) RETURNS void
+	file_options jsonb DEFAULT NULL, max_reject_share numeric DEFAULT NULL,
+	keep_undo interval DEFAULT NULL) RETURNS void
 	LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'sync_sql_create_stream';
-REVOKE ALL ON FUNCTION sync_create_stream(text, text, text[], text, text, text, text, text, text, text, text[], numeric, bigint, text, text, text, text, text, jsonb, numeric) FROM PUBLIC;
-COMMENT ON FUNCTION sync_create_stream(text, text, text[], text, text, text, text, text, text, text, text[], numeric, bigint, text, text, text, text, text, jsonb, numeric) IS
+REVOKE ALL ON FUNCTION sync_create_stream(text, text, text[], text, text, text, text, text, text, text, text[], numeric, bigint, text, text, text, text, text, jsonb, numeric, interval) FROM PUBLIC;
+COMMENT ON FUNCTION sync_create_stream(text, text, text[], text, text, text, text, text, text, text, text[], numeric, bigint, text, text, text, text, text, jsonb, numeric, interval) IS
 'Declare a stream; sync_run runs it. The columns of sync_streams explain the arguments.
 Errors: 22023 the definition contradicts itself, 42601 not a query, 42710 the name is taken, 42P01 no such table, 42703 a column is missing, 42809 not a table, 42P10 no unique index on the key, 42704 no such server, 42501 no right to read files.';
 
@@ -146,7 +150,7 @@ COMMENT ON FUNCTION sync_run(text, boolean, boolean) IS
 'Run a stream: read its source, and write into its target what is new, changed or gone, with the rights of the caller. Returns what was done: rows read, rows by what became of them, bytes that came from another server or from files, and the time it took.
 dry_run: write nothing, and return what would be done; works on a standby too.
 full_refresh: read everything, whatever the watermark.
-Errors: 42704 no such stream, 21000 several rows with one key, 23502 no value in the key, SY003 more rejects than max_rejects, 55000 more deletes than max_delete_share or an empty source, 08001 and 08006 no connection, 58P01 no such file, XX001 a file is cut off, and those of source and target.';
+Errors: 42704 no such stream, 21000 several rows with one key, 23502 no value in the key, SY003 more rejects than max_rejects, SY006 a check does not hold, 55000 more deletes than max_delete_share or an empty source, 08001 and 08006 no connection, 58P01 no such file, XX001 a file is cut off, and those of source and target.';
 
 CREATE FUNCTION sync_replay_rejects(run bigint, dry_run boolean DEFAULT false,
 	OUT rows_read bigint, OUT inserted bigint, OUT updated bigint,

@@ -12,7 +12,9 @@
 #include "postgres.h"
 
 #include "foreign/foreign.h"
+#include "utils/fmgrprotos.h"
 #include "utils/rel.h"
+#include "utils/timestamp.h"
 
 #include "flow/flow_watermark.h"
 #include "kit/kit_expr.h"
@@ -20,6 +22,7 @@
 static void check_source(SyncStream *stream);
 static void check_key(SyncStream *stream);
 static void check_choices(SyncStream *stream);
+static bool is_some_time(const char *interval);
 static void refuse_if(bool wrong,
 					  SyncStream *stream,
 					  const char *why,
@@ -186,6 +189,27 @@ check_choices(SyncStream *stream)
 			  stream,
 			  psprintf("max_rejects is " INT64_FORMAT ".", stream->max_rejects),
 			  "It is a number of rows, at least 0.");
+	refuse_if(stream->keep_undo && !is_some_time(stream->keep_undo),
+			  stream,
+			  psprintf("keep_undo is %s.", stream->keep_undo),
+			  "It is a time, as interval '7 days'.");
+}
+
+/*
+ * Whether an interval is more than none.
+ */
+static bool
+is_some_time(const char *interval)
+{
+	Interval none = {0};
+	Datum value = DirectFunctionCall3(interval_in,
+									  CStringGetDatum(interval),
+									  ObjectIdGetDatum(InvalidOid),
+									  Int32GetDatum(-1));
+
+	return DatumGetBool(DirectFunctionCall2(interval_gt,
+											value,
+											IntervalPGetDatum(&none)));
 }
 
 /*

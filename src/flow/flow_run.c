@@ -40,6 +40,7 @@ static void keep_gone(StreamRun *work,
 					  SyncDelta *delta,
 					  SyncCounts *counts);
 static void sum_up(StreamRun *work, SyncFlow *flow, SyncCounts *counts);
+static void finish_run(StreamRun *work, SyncFlow *flow);
 static void name_stream(void *stream);
 
 /*
@@ -121,6 +122,7 @@ perform(StreamRun *work)
 	delta = compare(work, flow, &counts);
 	if (delta)
 	{
+		sync_flow_keep(flow, delta);
 		sync_merge_apply(&flow->merge, delta, &counts);
 		sync_merge_delta_free(delta);
 	}
@@ -129,9 +131,7 @@ perform(StreamRun *work)
 	if (!work->dry_run)
 	{
 		sync_flow_verify(flow, work->run);
-		sync_flow_rejects_store(flow->rejects,
-								sync_history_succeeded(work->run));
-		sync_flow_watermark_store(flow);
+		finish_run(work, flow);
 	}
 	sync_flow_close(flow);
 	error_context_stack = frame.previous;
@@ -229,6 +229,20 @@ sum_up(StreamRun *work, SyncFlow *flow, SyncCounts *counts)
 	run->unchanged = counts->unchanged;
 	run->deleted = counts->deleted;
 	run->rejected = sync_flow_rejects_count(flow->rejects);
+}
+
+/*
+ * Leave a row in history, and what belongs to it.
+ */
+static void
+finish_run(StreamRun *work, SyncFlow *flow)
+{
+	int64 history_id = sync_history_succeeded(work->run);
+
+	sync_flow_rejects_store(flow->rejects, history_id);
+	sync_flow_watermark_store(flow);
+	if (flow->kept)
+		sync_undo_finish(flow->kept, history_id);
 }
 
 /*

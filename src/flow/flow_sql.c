@@ -43,7 +43,8 @@ static void put_diff(void *arg,
  *		deleted_at text, duplicates text, order_by text[],
  *		max_delete_share numeric, max_rejects bigint, watermark text,
  *		lookback text, file text, format text, columns text,
- *		file_options jsonb, max_reject_share numeric) RETURNS void
+ *		file_options jsonb, max_reject_share numeric, keep_undo interval)
+ *		RETURNS void
  */
 Datum
 sync_sql_create_stream(PG_FUNCTION_ARGS)
@@ -76,6 +77,10 @@ sync_sql_create_stream(PG_FUNCTION_ARGS)
 	stream.lookback = sync_kit_text_argument(fcinfo, 14);
 	stream.files = files_arguments(fcinfo, 15);
 	stream.max_reject_share = share_argument(fcinfo, 19, SYNC_NO_SHARE);
+	if (!PG_ARGISNULL(20))
+		stream.keep_undo =
+			DatumGetCString(DirectFunctionCall1(interval_out,
+												PG_GETARG_DATUM(20)));
 
 	sync_flow_create(&stream);
 	PG_RETURN_VOID();

@@ -35,6 +35,7 @@ enum HeadCell
 	HEAD_COLUMNS,
 	HEAD_FILE_OPTIONS,
 	HEAD_MAX_REJECT_SHARE,
+	HEAD_KEEP_UNDO,
 };
 
 /* The words of each choice, in the order of its enum */
@@ -92,6 +93,7 @@ sync_flow_load(const char *name)
 	stream->max_reject_share =
 		head[HEAD_MAX_REJECT_SHARE] ? strtod(head[HEAD_MAX_REJECT_SHARE], NULL)
 									: SYNC_NO_SHARE;
+	stream->keep_undo = head[HEAD_KEEP_UNDO];
 	stream->key = load_names(name,
 							 "SELECT n.name FROM @extschema@.sync_streams,"
 							 " unnest(key_columns) WITH ORDINALITY AS n (name)"
@@ -136,6 +138,7 @@ sync_flow_store(SyncStream *stream, const char *target)
 		isinf(stream->max_reject_share)
 			? NULL
 			: psprintf("%.15g", stream->max_reject_share),
+		stream->keep_undo,
 	};
 	ParamListInfo params = sync_kit_text_params(lengthof(values), values);
 
@@ -145,10 +148,11 @@ sync_flow_store(SyncStream *stream, const char *target)
 			"INSERT INTO @extschema@.sync_streams (stream_name, target, query,"
 			" server, mode, synced_at, synced_at_rows, deleted_at, duplicates,"
 			" max_delete_share, max_rejects, watermark, lookback, key_columns,"
-			" order_by, file, format, columns, file_options, max_reject_share) "
+			" order_by, file, format, columns, file_options, max_reject_share,"
+			" keep_undo) "
 			"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::numeric,"
 			" $11::bigint, $12, $13, $14, $15, $16, $17, $18, $19::jsonb,"
-			" $20::numeric) ON CONFLICT DO NOTHING",
+			" $20::numeric, $21::interval) ON CONFLICT DO NOTHING",
 			params,
 			false,
 			NULL,
@@ -221,7 +225,7 @@ load_head(const char *name)
 								 " mode, synced_at, synced_at_rows, deleted_at,"
 								 " duplicates, max_delete_share, max_rejects,"
 								 " watermark, lookback, file, format, columns,"
-								 " file_options, max_reject_share "
+								 " file_options, max_reject_share, keep_undo "
 								 "FROM @extschema@.sync_streams "
 								 "WHERE stream_name = $1",
 								 sync_kit_text_params(1, &name));

@@ -107,12 +107,7 @@ sync_flow_watermark_store(SyncFlow *flow)
 	values[2] = mark->source;
 	values[3] = mark->definition;
 	if (values[1] == NULL)
-		sync_kit_spi_run_own("DELETE FROM @extschema@.sync_watermarks"
-							 " WHERE stream_name = $1",
-							 sync_kit_text_params(1, values),
-							 false,
-							 NULL,
-							 NULL);
+		sync_flow_watermark_forget(flow->stream->name);
 	else
 		sync_kit_spi_run_own("INSERT INTO @extschema@.sync_watermarks AS w"
 							 " (stream_name, watermark, source, definition) "
@@ -129,6 +124,20 @@ sync_flow_watermark_store(SyncFlow *flow)
 							 false,
 							 NULL,
 							 NULL);
+}
+
+/*
+ * Have the next run of a stream read everything.
+ */
+void
+sync_flow_watermark_forget(const char *stream)
+{
+	(void) sync_kit_spi_run_own("DELETE FROM @extschema@.sync_watermarks"
+								" WHERE stream_name = $1",
+								sync_kit_text_params(1, &stream),
+								false,
+								NULL,
+								NULL);
 }
 
 /*

@@ -27,6 +27,7 @@ typedef struct SyncMoment
 extern void sync_flow_watermark_check(SyncFlow *flow);
 extern void sync_flow_watermark_apply(SyncFlow *flow, bool full_refresh);
 extern void sync_flow_watermark_store(SyncFlow *flow);
+extern void sync_flow_watermark_forget(const char *stream);
 extern const char *sync_flow_watermark_everything(SyncFlow *flow);
 
 /* in flow_highest.c */

@@ -16,9 +16,9 @@
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "executor/tstoreReceiver.h"
 #include "lib/ilist.h"
 #include "miscadmin.h"
-#include "tcop/dest.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -27,20 +27,8 @@
 #include "utils/plancache.h"
 
 #include "kit/kit_ident.h"
+#include "kit/kit_receiver.h"
 #include "kit/kit_spi.h"
-
-/* A receiver that turns each row into text and hands it to a sink */
-typedef struct TextReceiver
-{
-	DestReceiver pub;
-	SyncRowSink sink;
-	void *sink_arg;
-	MemoryContext caller; /* the sink runs here */
-	MemoryContext row;	  /* reset after each row */
-	int ncells;
-	FmgrInfo *output; /* the columns' output functions */
-	char **cells;
-} TextReceiver;
 
 #define KEPT_PLANS_MAX 100
 
@@ -59,6 +47,7 @@ static int nkept_plans = 0;
 
 static uint64 run(const char *sql,
 				  ParamListInfo params,
+				  SyncStagedRows *rows,
 				  bool read_only,
 				  bool keep,
 				  SyncRowSink sink,
@@ -68,10 +57,6 @@ static KeptPlan *find_plan(const char *sql);
 static KeptPlan *keep_plan(const char *sql, ParamListInfo params);
 static void forget_oldest_plan(void);
 static void register_rows(SyncStagedRows *rows);
-static void receiver_startup(DestReceiver *self, int operation, TupleDesc desc);
-static bool receiver_take(TupleTableSlot *slot, DestReceiver *self);
-static void receiver_shutdown(DestReceiver *self);
-static void receiver_destroy(DestReceiver *self);
 
 /*
  * Run one statement with the caller's rights and hand each row to "sink"
@@ -87,7 +72,7 @@ sync_kit_spi_run(const char *sql,
 				 SyncRowSink sink,
 				 void *arg)
 {
-	return run(sql, params, read_only, false, sink, arg);
+	return run(sql, params, NULL, read_only, false, sink, arg);
 }
 
 /*
@@ -101,7 +86,7 @@ sync_kit_spi_run_kept(const char *sql,
 					  SyncRowSink sink,
 					  void *arg)
 {
-	return run(sql, params, read_only, true, sink, arg);
+	return run(sql, params, NULL, read_only, true, sink, arg);
 }
 
 /*
@@ -121,46 +106,39 @@ sync_kit_spi_run_own(const char *sql,
 	uint64 processed;
 
 	sync_kit_owner_enter(&scope);
-	processed = run(bound, params, read_only, true, sink, arg);
+	processed = run(bound, params, NULL, read_only, true, sink, arg);
 	sync_kit_owner_leave(&scope);
 	pfree(bound);
 	return processed;
 }
 
 /*
- * Run a statement, from a kept plan or once.
+ * Run a statement, from a kept plan or once; it may name "rows" (NULL: none).
  */
 static uint64
 run(const char *sql,
 	ParamListInfo params,
+	SyncStagedRows *rows,
 	bool read_only,
 	bool keep,
 	SyncRowSink sink,
 	void *arg)
 {
-	TextReceiver receiver = {
-		.pub =
-			{
-				.receiveSlot = receiver_take,
-				.rStartup = receiver_startup,
-				.rShutdown = receiver_shutdown,
-				.rDestroy = receiver_destroy,
-				.mydest = DestTuplestore,
-			},
-		.sink = sink,
-		.sink_arg = arg,
-		.caller = CurrentMemoryContext,
-	};
+	SyncTextReceiver receiver;
 	SPIExecuteOptions options = {
 		.params = params,
 		.read_only = read_only,
-		.dest = sink ? &receiver.pub : NULL,
 	};
 	uint64 processed;
 	int rc;
 
+	if (sink)
+		options.dest = sync_kit_receiver_init(&receiver, sink, arg);
+
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
+	if (rows)
+		register_rows(rows);
 	rc = keep ? run_kept(sql, &options) : SPI_execute_extended(sql, &options);
 	if (rc < 0)
 		elog(ERROR, "SPI: %s", SPI_result_code_string(rc));
@@ -302,6 +280,54 @@ sync_kit_spi_run_with(const char *sql,
 	processed = SPI_processed;
 	if (SPI_finish() != SPI_OK_FINISH)
 		elog(ERROR, "SPI_finish failed");
+	return processed;
+}
+
+/*
+ * The same for a statement that returns rows, each of which is handed to "sink".
+ */
+uint64
+sync_kit_spi_run_with_sink(const char *sql,
+						   SyncStagedRows *rows,
+						   SyncRowSink sink,
+						   void *arg)
+{
+	return run(sql, NULL, rows, false, false, sink, arg);
+}
+
+/*
+ * The same for rows that are added to "into"; they have to be of its form.
+ * "rows" may be NULL.
+ */
+uint64
+sync_kit_spi_run_into(const char *sql,
+					  ParamListInfo params,
+					  SyncStagedRows *rows,
+					  SyncStagedRows *into)
+{
+	DestReceiver *receiver = CreateDestReceiver(DestTuplestore);
+	SPIExecuteOptions options = {.params = params, .dest = receiver};
+	uint64 processed;
+	int rc;
+
+	SetTuplestoreDestReceiverParams(receiver,
+									into->store,
+									into->context,
+									true,
+									NULL,
+									NULL);
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	if (rows)
+		register_rows(rows);
+	rc = SPI_execute_extended(sql, &options);
+	if (rc < 0)
+		elog(ERROR, "SPI_execute_extended: %s", SPI_result_code_string(rc));
+	processed = SPI_processed;
+	if (SPI_finish() != SPI_OK_FINISH)
+		elog(ERROR, "SPI_finish failed");
+	receiver->rDestroy(receiver);
+	into->count = tuplestore_tuple_count(into->store);
 	return processed;
 }
 
@@ -532,68 +558,4 @@ register_rows(SyncStagedRows *rows)
 	rc = SPI_register_relation(relation);
 	if (rc != SPI_OK_REL_REGISTER)
 		elog(ERROR, "SPI_register_relation: %s", SPI_result_code_string(rc));
-}
-
-/*
- * Look up the output functions of the result's columns.
- */
-static void
-receiver_startup(DestReceiver *self, int operation, TupleDesc desc)
-{
-	TextReceiver *receiver = (TextReceiver *) self;
-
-	receiver->row = AllocSetContextCreate(CurrentMemoryContext,
-										  "sync text row",
-										  ALLOCSET_DEFAULT_SIZES);
-	receiver->ncells = desc->natts;
-	receiver->output = palloc0(Max(desc->natts, 1) * sizeof(FmgrInfo));
-	receiver->cells = palloc0(Max(desc->natts, 1) * sizeof(char *));
-	for (int i = 0; i < desc->natts; i++)
-	{
-		Oid function;
-		bool varlena;
-
-		getTypeOutputInfo(TupleDescAttr(desc, i)->atttypid, &function, &varlena);
-		fmgr_info(function, &receiver->output[i]);
-	}
-}
-
-/*
- * Turn a row into text and hand it on.
- */
-static bool
-receiver_take(TupleTableSlot *slot, DestReceiver *self)
-{
-	TextReceiver *receiver = (TextReceiver *) self;
-	MemoryContext executor = MemoryContextSwitchTo(receiver->row);
-
-	slot_getallattrs(slot);
-	for (int i = 0; i < receiver->ncells; i++)
-		receiver->cells[i] =
-			slot->tts_isnull[i]
-				? NULL
-				: OutputFunctionCall(&receiver->output[i], slot->tts_values[i]);
-
-	MemoryContextSwitchTo(receiver->caller);
-	receiver->sink(receiver->sink_arg, receiver->ncells, receiver->cells);
-	MemoryContextSwitchTo(executor);
-	MemoryContextReset(receiver->row);
-	return true;
-}
-
-/*
- * Free what startup made.
- */
-static void
-receiver_shutdown(DestReceiver *self)
-{
-	MemoryContextDelete(((TextReceiver *) self)->row);
-}
-
-/*
- * The receiver itself lies on its caller's stack: nothing to free.
- */
-static void
-receiver_destroy(DestReceiver *self)
-{
 }

@@ -55,6 +55,14 @@ extern SyncRows *sync_kit_spi_rows_own(const char *sql, ParamListInfo params);
 extern uint64 sync_kit_spi_run_with(const char *sql,
 									ParamListInfo params,
 									SyncStagedRows *rows);
+extern uint64 sync_kit_spi_run_with_sink(const char *sql,
+										 SyncStagedRows *rows,
+										 SyncRowSink sink,
+										 void *arg);
+extern uint64 sync_kit_spi_run_into(const char *sql,
+									ParamListInfo params,
+									SyncStagedRows *rows,
+									SyncStagedRows *into);
 extern struct PortalData *sync_kit_spi_open(const char *sql,
 											SyncStagedRows *rows);
 extern void sync_kit_spi_close(struct PortalData *portal, bool named);

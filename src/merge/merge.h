@@ -6,8 +6,8 @@
  * The data flows one way: rows come in the order of their key and are compared
  * with those of the target, read in the same order (merge_compare.c).  What
  * differs is staged (merge_delta.c) and applied by set-based statements
- * (merge_apply.c), whose SQL is composed in merge_compose.c.  Where rows that
- * cannot be written are to be put aside, a sieve finds them (merge_sieve.c).
+ * (merge_apply.c), composed in merge_compose.c, which can keep images of what
+ * they write (merge_image.c).  A sieve finds rows to be put aside (merge_sieve.c).
  *
  *-------------------------------------------------------------------------
  */
@@ -40,6 +40,12 @@ typedef struct SyncTarget
 	bool references_itself; /* by a foreign key */
 } SyncTarget;
 
+/*
+ * Takes images of rows that were written: action, key, and the other columns
+ * before and after, as arrays of texts.
+ */
+typedef void (*SyncImageSink)(void *arg, SyncStagedRows *images);
+
 /* How rows are to be merged */
 typedef struct SyncMerge
 {
@@ -57,6 +63,10 @@ typedef struct SyncMerge
 	bool rejects; /* rows that cannot be written are put aside */
 	SyncRejectSink reject;
 	void *reject_arg;
+	SyncImageSink keep; /* of what is written; NULL: nothing is kept */
+	void *keep_arg;
+	List *image_columns; /* names: the key, what is updated, all others */
+	int image_written;	 /* of them, the key and what is updated */
 } SyncMerge;
 
 /* What a merge did, or would do */
@@ -136,14 +146,5 @@ extern void sync_merge_sieve(SyncMerge *merge,
 							 SyncStagedRows *rows,
 							 SyncWriter write,
 							 SyncCounts *counts);
-
-/* in merge_compose.c */
-extern char *sync_merge_compose_read(SyncMerge *merge, const char *source);
-extern char *sync_merge_compose_insert(SyncMerge *merge, bool conflict);
-extern char *sync_merge_compose_update(SyncMerge *merge,
-									   const char *from,
-									   bool only_distinct);
-extern char *sync_merge_compose_touch(SyncMerge *merge);
-extern char *sync_merge_compose_delete(SyncMerge *merge);
 
 #endif /* MERGE_H */

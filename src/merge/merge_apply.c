@@ -18,7 +18,8 @@
 
 #include "kit/kit_attempt.h"
 #include "kit/kit_spi.h"
-#include "merge/merge.h"
+#include "merge/merge_compose.h"
+#include "merge/merge_image.h"
 
 /* An INSERT to be attempted */
 typedef struct InsertAttempt
@@ -156,9 +157,20 @@ begin_counts(SyncCounts *counts)
 static void
 delete_rows(SyncMerge *merge, SyncStagedRows *rows, SyncCounts *counts)
 {
-	if (rows->count > 0)
+	const char *from = sync_merge_update_source(merge, rows);
+
+	if (rows->count == 0)
+		return;
+	if (merge->mode == SYNC_MODE_SOFT_DELETE)
 		counts->deleted =
-			sync_kit_spi_run_with(sync_merge_compose_delete(merge), NULL, rows);
+			sync_merge_update(merge,
+							  sync_merge_compose_delete(merge, from),
+							  rows);
+	else
+		counts->deleted =
+			sync_merge_delete(merge,
+							  sync_merge_compose_delete(merge, rows->name),
+							  rows);
 }
 
 /*
@@ -184,12 +196,12 @@ write_rows(SyncMerge *merge,
 static void
 update_rows(SyncMerge *merge, SyncStagedRows *rows, SyncCounts *counts)
 {
+	const char *from = sync_merge_update_source(merge, rows);
+
 	counts->updated +=
-		sync_kit_spi_run_with(sync_merge_compose_update(merge,
-														rows->name,
-														false),
-							  NULL,
-							  rows);
+		sync_merge_update(merge,
+						  sync_merge_compose_update(merge, from, false),
+						  rows);
 }
 
 /*
@@ -218,9 +230,9 @@ attempt_insert(void *arg)
 	InsertAttempt *attempt = arg;
 
 	attempt->inserted =
-		sync_kit_spi_run_with(sync_merge_compose_insert(attempt->merge, false),
-							  NULL,
-							  attempt->rows);
+		sync_merge_insert(attempt->merge,
+						  sync_merge_compose_insert(attempt->merge, false),
+						  attempt->rows);
 }
 
 /*
@@ -230,13 +242,17 @@ attempt_insert(void *arg)
 static void
 insert_with_conflicts(SyncMerge *merge, SyncStagedRows *rows, SyncCounts *counts)
 {
-	char *update = sync_merge_compose_update(merge, rows->name, true);
-	int64 updated = update ? sync_kit_spi_run_with(update, NULL, rows) : 0;
+	char *update =
+		sync_merge_compose_update(merge,
+								  sync_merge_update_source(merge, rows),
+								  true);
+	int64 updated = update ? sync_merge_update(merge, update, rows) : 0;
 	int64 inserted =
-		sync_kit_spi_run_with(sync_merge_compose_insert(merge, true),
-							  NULL,
-							  rows);
+		sync_merge_insert(merge, sync_merge_compose_insert(merge, true), rows);
 
+	/* those that came between the two */
+	if (update && merge->keep)
+		updated += sync_merge_update(merge, update, rows);
 	counts->updated += updated;
 	counts->inserted += inserted;
 	counts->unchanged += rows->count - updated - inserted;

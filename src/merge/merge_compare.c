@@ -25,7 +25,7 @@
 
 #include "kit/kit_cursor.h"
 #include "kit/kit_order.h"
-#include "merge/merge.h"
+#include "merge/merge_compose.h"
 
 /* a row that is looked up costs as much as so many that are read in order */
 #define LOOKUP_FACTOR 20

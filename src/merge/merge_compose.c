@@ -16,7 +16,7 @@
 
 #include "kit/kit_ident.h"
 #include "kit/kit_order.h"
-#include "merge/merge.h"
+#include "merge/merge_compose.h"
 
 #define NOW "pg_catalog.now()"
 
@@ -72,7 +72,8 @@ sync_merge_compose_read(SyncMerge *merge, const char *source)
 
 /*
  * INSERT the staged rows.  On a "conflict" with a row that another session has
- * just added, make that row right instead.
+ * just added, make that row right instead; where images are kept, leave it to
+ * an update, which knows what was there before.
  */
 char *
 sync_merge_compose_insert(SyncMerge *merge, bool conflict)
@@ -96,7 +97,7 @@ sync_merge_compose_insert(SyncMerge *merge, bool conflict)
 	appendStringInfoString(&sql, " ON CONFLICT (");
 	for (int i = 0; i < merge->nkeys; i++)
 		appendStringInfo(&sql, "%s%s", i > 0 ? ", " : "", column_name(merge, i));
-	if (merge->desc->natts == merge->nkeys)
+	if (merge->desc->natts == merge->nkeys || merge->keep)
 	{
 		appendStringInfoString(&sql, ") DO NOTHING");
 		return sql.data;
@@ -152,24 +153,38 @@ sync_merge_compose_touch(SyncMerge *merge)
 }
 
 /*
- * DELETE the rows that are gone, or mark them.
+ * DELETE the rows that are gone, staged in "from", or mark them.
  */
 char *
-sync_merge_compose_delete(SyncMerge *merge)
+sync_merge_compose_delete(SyncMerge *merge, const char *from)
 {
 	StringInfoData sql;
 
 	initStringInfo(&sql);
 	if (merge->mode == SYNC_MODE_SOFT_DELETE)
 		appendStringInfo(&sql,
-						 "UPDATE %s AS t SET %s = " NOW
-						 " FROM sync_deleted AS s WHERE ",
+						 "UPDATE %s AS t SET %s = " NOW " FROM %s AS s WHERE ",
 						 merge->target->rows,
-						 sync_kit_quote(merge->deleted_at));
+						 sync_kit_quote(merge->deleted_at),
+						 from);
 	else
 		appendStringInfo(&sql,
-						 "DELETE FROM %s AS t USING sync_deleted AS s WHERE ",
-						 merge->target->rows);
+						 "DELETE FROM %s AS t USING %s AS s WHERE ",
+						 merge->target->rows,
+						 from);
+	append_join(&sql, merge);
+	return sql.data;
+}
+
+/*
+ * The condition that a staged row "s" is for a row "t" of the target.
+ */
+char *
+sync_merge_compose_join(SyncMerge *merge)
+{
+	StringInfoData sql;
+
+	initStringInfo(&sql);
 	append_join(&sql, merge);
 	return sql.data;
 }

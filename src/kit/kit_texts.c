@@ -1,0 +1,60 @@
+/*-------------------------------------------------------------------------
+ *
+ * kit_texts.c
+ *	  Values as texts from which they can be had again.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "utils/builtins.h"
+#include "utils/guc.h"
+
+#include "kit/kit_texts.h"
+
+/*
+ * Let statements write dates and floats as any session reads them, until
+ * sync_kit_texts_leave gets what this returns.  What other settings change can be
+ * read under all of them; how a session reads dates stays its own affair.
+ */
+int
+sync_kit_texts_enter(void)
+{
+	static const char *const settings[][2] = {
+		{"DateStyle", "ISO"},
+		{"extra_float_digits", "3"},
+	};
+	int nest = NewGUCNestLevel();
+
+	for (int i = 0; i < lengthof(settings); i++)
+		(void) set_config_option(settings[i][0],
+								 settings[i][1],
+								 PGC_USERSET,
+								 PGC_S_SESSION,
+								 GUC_ACTION_SAVE,
+								 true,
+								 0,
+								 false);
+	return nest;
+}
+
+/*
+ * Take the caller's settings back.
+ */
+void
+sync_kit_texts_leave(int settings)
+{
+	AtEOXact_GUC(true, settings);
+}
+
+/*
+ * The name of a type for a cast that cuts nothing off: of any length.
+ */
+const char *
+sync_kit_texts_type(Oid type)
+{
+	return format_type_extended(type,
+								-1,
+								FORMAT_TYPE_TYPEMOD_GIVEN |
+									FORMAT_TYPE_FORCE_QUALIFY);
+}
