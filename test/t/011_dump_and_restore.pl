@@ -21,8 +21,8 @@ my %contents = (
 	triggers => q{SELECT tgrelid::regclass, tgname, tgenabled, pg_get_triggerdef(oid) FROM pg_trigger
 		WHERE tgname ~ '^sync_' ORDER BY tgname},
 	comments => q{SELECT count(*) FROM pg_description WHERE objoid::regclass::text ~ 'sync'},
-	rights => q{SELECT proname, proacl FROM pg_proc WHERE pronamespace = 'sync'::regnamespace
-		UNION ALL SELECT relname, relacl FROM pg_class WHERE relnamespace = 'sync'::regnamespace ORDER BY 1},
+	rights => q{SELECT proname, proacl::text FROM pg_proc WHERE pronamespace = 'sync'::regnamespace
+		UNION ALL SELECT relname, relacl::text FROM pg_class WHERE relnamespace = 'sync'::regnamespace ORDER BY 1, 2},
 	report => q{SELECT line FROM sync.sync_progress() AS line WHERE line !~ 'only what changed'},
 	drift => q{SELECT rule_name, relation, action, key, before, after - 'completed_at' FROM sync.sync_progress_drift()});
 
