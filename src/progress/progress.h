@@ -127,10 +127,16 @@ extern bool sync_progress_has_triggers(const char *rule_name);
 extern bool sync_progress_has_other_triggers(const char *rule_name,
 											 const char *evidence,
 											 List *key);
+extern bool sync_progress_is_tracked(SyncRule *rule);
+
+/* in progress_touched.c */
 extern bool sync_progress_touched(SyncRule *rule,
 								  bool take,
 								  bool all,
 								  SyncScope *scope);
+
+/* in progress_fingerprint.c */
+extern char *sync_progress_fingerprint(SyncRule *rule);
 
 /* in progress_note.c */
 extern void sync_progress_note(struct TriggerData *trigger);

@@ -46,7 +46,7 @@ static int display_width(const char *text);
 void
 sync_progress_analyze(const char *environment, SyncLineSink sink, void *arg)
 {
-	List *rules = sync_progress_load_rules(NULL, NULL);
+	List *rules = sync_progress_load_rules(NULL, NULL, SYNC_RULE_READ);
 	Analysis analysis = {.sink = sink, .arg = arg};
 	ListCell *cell;
 

@@ -95,6 +95,7 @@ fill_relation(SyncRelation *relation, Relation rel)
 				 class->relkind == RELKIND_PARTITIONED_TABLE;
 	int rights_on_all = rights_on(relid);
 
+	relation->relid = relid;
 	relation->name = pstrdup(RelationGetRelationName(rel));
 	relation->qualified = qualify(class->relnamespace, relation->name);
 	relation->rights = rights_on_all;

@@ -57,8 +57,8 @@ static void append_headings(StringInfo sql,
  * evidence, or, without "writes", finds out what it would do.  Its rows have
  * seven columns of text and their order, the first one the rule's position in
  * the list; the second says what the others are:
- *		total: rows read, keys, added, updated, keys that fail the validation
- *		missing: position of a key column, rows without a value in it
+ *		total: rows read, keys, added, updated; and then, with blanks between,
+ *			keys that fail the validation and rows without each key column
  *		change: action, competition, other key columns, rows of evidence
  *		heading: competition, rows of evidence, keys
  * The result lives in the current memory context.
@@ -338,7 +338,7 @@ append_among(StringInfo sql, SyncRule *rule, const char *name)
 }
 
 /*
- * The rows "total", "missing" and "change" of the statement's result.
+ * The rows "total" and "change" of the statement's result.
  */
 static void
 append_totals(StringInfo sql, SyncRule *rule, int position, bool writes)
@@ -356,10 +356,16 @@ append_totals(StringInfo sql, SyncRule *rule, int position, bool writes)
 
 	/* one scan of the evidence for all of its counts */
 	appendStringInfo(sql,
-					 "SELECT '%d', counted.* FROM (SELECT"
+					 "SELECT '%d', 'total', coalesce(sync_rows, 0)::text,"
+					 " sync_keys::text, added::text, updated::text,"
+					 " pg_catalog.concat_ws(' ', sync_invalid",
+					 position);
+	for (int i = 0; i < n; i++)
+		appendStringInfo(sql, ", coalesce(sync_m%d, 0)", i);
+	appendStringInfo(sql,
+					 "), 0 AS n FROM (SELECT"
 					 " pg_catalog.sum(sync_rows) AS sync_rows,"
 					 " pg_catalog.count(*) FILTER (WHERE %s) AS sync_keys",
-					 position,
 					 whole);
 	if (rule->validation)
 		appendStringInfo(sql,
@@ -375,17 +381,6 @@ append_totals(StringInfo sql, SyncRule *rule, int position, bool writes)
 						 i);
 	appendStringInfo(sql, " FROM sync_evidence%s) AS sums, ", rule->mark);
 	append_done(sql, rule, writes);
-	appendStringInfoString(sql,
-						   ", LATERAL (VALUES ('total', coalesce(sync_rows, 0)::text,"
-						   " sync_keys::text, added::text, updated::text,"
-						   " sync_invalid::text, 0)");
-	for (int i = 0; i < n; i++)
-		appendStringInfo(sql,
-						 ", ('missing', '%d', coalesce(sync_m%d, 0)::text,"
-						 " NULL, NULL, NULL, 0)",
-						 i,
-						 i);
-	appendStringInfoString(sql, ") AS counted (kind, c1, c2, c3, c4, c5, n)");
 	appendStringInfo(sql,
 					 " UNION ALL SELECT '%d', 'change',"
 					 " CASE WHEN sync_add THEN 'add' ELSE 'update' END,"
@@ -401,14 +396,15 @@ append_totals(StringInfo sql, SyncRule *rule, int position, bool writes)
 
 /*
  * The rows "heading": for each competition of which a change is listed, here or
- * by a rule before, all of the rule's evidence.  A tracked rule has read only a
- * part of that.
+ * by a rule before, all of the rule's evidence.  Where only touched keys were
+ * read, that is more, unless the competition is the key.
  */
 static void
 append_headings(StringInfo sql, List *rules, int position, SyncScope *scope)
 {
 	SyncRule *rule = list_nth(rules, position);
 	const char *name = sync_kit_quote(list_nth(rule->key, rule->competition));
+	bool complete = scope->touched == NULL || list_length(rule->key) == 1;
 	StringInfoData headed;
 
 	initStringInfo(&headed);
@@ -418,7 +414,7 @@ append_headings(StringInfo sql, List *rules, int position, SyncScope *scope)
 						 i > 0 ? " UNION ALL " : "",
 						 name,
 						 ((SyncRule *) list_nth(rules, i))->mark);
-	if (scope->touched || scope->headed)
+	if (scope->touched ? !complete : scope->headed != NIL)
 		appendStringInfo(&headed,
 						 " UNION ALL SELECT CAST(headed AS %s) FROM pg_catalog.unnest(%s) AS headed",
 						 sync_progress_key_type(rule, rule->competition),
@@ -433,7 +429,7 @@ append_headings(StringInfo sql, List *rules, int position, SyncScope *scope)
 					 position,
 					 name,
 					 sync_progress_whole_key(rule, ""));
-	if (scope->touched)
+	if (!complete)
 		sync_progress_append_key_counts(sql, rule, headed.data);
 	else
 		appendStringInfo(sql,

@@ -32,7 +32,9 @@ static char *progress_value(const char *column);
 void
 sync_progress_drift(SyncProgressRequest *request, SyncRowSink sink, void *arg)
 {
-	List *rules = sync_progress_load_rules(request->rule, request->competition);
+	List *rules = sync_progress_load_rules(request->rule,
+										   request->competition,
+										   SYNC_RULE_READ);
 	SyncScope scope = {.competition = request->competition};
 	SyncSite site;
 	ListCell *cell;

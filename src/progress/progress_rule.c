@@ -10,10 +10,12 @@
 #include "utils/builtins.h"
 
 #include "kit/kit_expr.h"
+#include "kit/kit_json.h"
 #include "kit/kit_spi.h"
+#include "kit/kit_words.h"
 #include "progress/progress.h"
 
-/* the columns of load_heads, in the order of its SELECT list */
+/* the columns of load_rows, in the order of its SELECT list */
 enum HeadCell
 {
 	HEAD_NAME,
@@ -27,22 +29,23 @@ enum HeadCell
 	HEAD_DONE_VALUE,
 	HEAD_COMPLETED_AT,
 	HEAD_DEFINITION,
+	HEAD_KEY,
+	HEAD_PROGRESS_KEY,
+	HEAD_COUNTERS,
+	HEAD_INSERTS,
 };
 
-/* the columns of load_parts, likewise */
-enum PartCell
-{
-	PART_KIND,
-	PART_NAME,
-	PART_VALUE,
-	PART_LOOKUP,
-	PART_OPTIONAL,
+/* FOR whom a row is locked, by SyncRuleLock */
+static const char *const locks[] = {
+	[SYNC_RULE_READ] = "",
+	[SYNC_RULE_APPLY] = " FOR SHARE",
+	[SYNC_RULE_CHANGE] = " FOR NO KEY UPDATE",
 };
 
-static SyncRows *load_heads(const char *only);
-static SyncRows *load_parts(const char *rule_name);
-static SyncRule *build_rule(char **head);
-static void add_part(SyncRule *rule, char **part);
+static SyncRows *load_rows(const char *only, SyncRuleLock lock);
+static SyncRule *build_rule(char **row);
+static List *members_of(const char *cell);
+static SyncInsertColumn *build_insert(SyncJsonMember *member);
 static SyncRelation *name_relation(char *given);
 static SyncCounter *build_counter(SyncRule *rule,
 								  char *column,
@@ -50,33 +53,21 @@ static SyncCounter *build_counter(SyncRule *rule,
 static void settle_counters(SyncRule *rule);
 
 /*
- * Keep the enabled rules, or the one named "only", from being changed until the
- * transaction ends, and wait for those who are changing one: a run must not
- * take notes by a rule that is no more.  "alone": keep runs away from it too.
- */
-void
-sync_progress_lock_rules(const char *only, bool alone)
-{
-	sync_kit_spi_run_own(psprintf("SELECT 1 FROM @extschema@.sync_progress_rules"
-								  " WHERE rule_name = $1 OR ($1 IS NULL AND enabled)"
-								  " ORDER BY rule_name FOR %s",
-								  alone ? "NO KEY UPDATE" : "SHARE"),
-						 sync_kit_text_params(1, &only),
-						 false,
-						 NULL,
-						 NULL);
-}
-
-/*
  * Load the enabled rules in their order, or the one named "only", enabled or
  * not; where a competition is asked for, only rules that have a column for it.
  * Returns a list of SyncRule in the current memory context.  Raises where the
  * named rule cannot be had.
+ *
+ * With a lock, rules are kept from being changed until the transaction ends,
+ * and are as those left them who were changing them: a run must not take notes
+ * by a rule that is no more.
  */
 List *
-sync_progress_load_rules(const char *only, const char *competition)
+sync_progress_load_rules(const char *only,
+						 const char *competition,
+						 SyncRuleLock lock)
 {
-	SyncRows *heads = load_heads(only);
+	SyncRows *heads = load_rows(only, lock);
 	List *rules = NIL;
 
 	if (only && heads->nrows == 0)
@@ -105,6 +96,16 @@ sync_progress_load_rules(const char *only, const char *competition)
 					   competition),
 				errdetail("None of them has a competition_column."));
 	return rules;
+}
+
+/*
+ * Keep everybody from changing or applying a rule, if there is one, until the
+ * transaction ends.
+ */
+void
+sync_progress_lock_rule(const char *name)
+{
+	(void) load_rows(name, SYNC_RULE_CHANGE);
 }
 
 /*
@@ -140,119 +141,104 @@ sync_progress_report_no_evidence(SyncRule *rule, const char *competition)
 }
 
 /*
- * Read the rules' plain columns; HeadCell names them.
+ * Read the rules' rows; HeadCell names the columns.
  */
 static SyncRows *
-load_heads(const char *only)
+load_rows(const char *only, SyncRuleLock lock)
 {
-	return sync_kit_spi_rows_own(
-		"SELECT rule_name, label, evidence, evidence_filter, validation,"
-		" array_position(key_columns, competition_column) - 1,"
-		" progress, status_column, done_value, completed_at_column,"
-		" hashtextextended(ROW(evidence, key_columns, evidence_filter, validation,"
-		" progress, progress_key_columns, status_column, done_value,"
-		" completed_at_column, counters, insert_columns)::text, 0) "
-		"FROM @extschema@.sync_progress_rules "
-		"WHERE rule_name = $1 OR ($1 IS NULL AND enabled) "
-		"ORDER BY position, rule_name",
-		sync_kit_text_params(1, &only));
+	SyncRows *rows = sync_kit_rows_create();
+
+	sync_kit_spi_run_own(
+		psprintf("SELECT rule_name, label, evidence, evidence_filter, validation,"
+				 " array_position(key_columns, competition_column) - 1,"
+				 " progress, status_column, done_value, completed_at_column,"
+				 " hashtextextended(ROW(evidence, key_columns, evidence_filter, validation,"
+				 " progress, progress_key_columns, status_column, done_value,"
+				 " completed_at_column, counters, insert_columns)::text, 0),"
+				 " key_columns, coalesce(progress_key_columns, key_columns),"
+				 " counters, insert_columns"
+				 " FROM @extschema@.sync_progress_rules"
+				 " WHERE rule_name = $1 OR ($1 IS NULL AND enabled)"
+				 " ORDER BY position, rule_name%s",
+				 locks[lock]),
+		sync_kit_text_params(1, &only),
+		lock == SYNC_RULE_READ,
+		sync_kit_rows_collect,
+		rows);
+	return rows;
 }
 
 /*
- * Read what a rule has several of; PartCell names the columns.  A "source"
- * row belongs to the "insert" row of the same name, which comes before it.
- */
-static SyncRows *
-load_parts(const char *rule_name)
-{
-	return sync_kit_spi_rows_own(
-		"WITH rule AS (SELECT * FROM @extschema@.sync_progress_rules"
-		" WHERE rule_name = $1), "
-		"inserted AS (SELECT i.key, i.value, i.ordinality"
-		" FROM rule, jsonb_each(insert_columns) WITH ORDINALITY AS i) "
-		"SELECT kind, name, value, lookup, optional FROM ("
-		"SELECT 1 AS part, k.ordinality AS n, 0::bigint AS m, 'key' AS kind,"
-		" k.name, k.value, NULL AS lookup, NULL AS optional FROM rule,"
-		" unnest(key_columns, coalesce(progress_key_columns, key_columns))"
-		" WITH ORDINALITY AS k (name, value) "
-		"UNION ALL SELECT 2, c.ordinality, 0, 'counter', c.key, c.value,"
-		" NULL, NULL FROM rule,"
-		" jsonb_each_text(counters) WITH ORDINALITY AS c "
-		"UNION ALL SELECT 3, ordinality, 0, 'insert', key, value ->> 'fallback',"
-		" value ->> 'lookup', value ->> 'optional' FROM inserted "
-		"UNION ALL SELECT 3, i.ordinality, s.ordinality, 'source', i.key,"
-		" s.name, NULL, NULL FROM inserted AS i,"
-		" jsonb_array_elements_text(CASE jsonb_typeof(i.value -> 'column')"
-		" WHEN 'array' THEN i.value -> 'column'"
-		" WHEN 'string' THEN jsonb_build_array(i.value -> 'column')"
-		" ELSE '[]' END) WITH ORDINALITY AS s (name)"
-		") AS parts ORDER BY part, n, m",
-		sync_kit_text_params(1, &rule_name));
-}
-
-/*
- * Make a rule of its row and of its parts.
+ * Make a rule of its row.
  */
 static SyncRule *
-build_rule(char **head)
+build_rule(char **row)
 {
 	SyncRule *rule = palloc0(sizeof(SyncRule));
-	SyncRows *parts = load_parts(head[HEAD_NAME]);
+	ListCell *cell;
 
 	rule->mark = "";
-	rule->name = head[HEAD_NAME];
-	rule->label = head[HEAD_LABEL];
-	rule->filter = head[HEAD_FILTER];
-	rule->validation = head[HEAD_VALIDATION];
-	rule->competition =
-		head[HEAD_COMPETITION] ? atoi(head[HEAD_COMPETITION]) : 0;
-	rule->status = head[HEAD_STATUS];
-	rule->done_value = head[HEAD_DONE_VALUE];
-	rule->completed_at = head[HEAD_COMPLETED_AT];
-	rule->definition = head[HEAD_DEFINITION];
-	rule->evidence = name_relation(head[HEAD_EVIDENCE]);
-	rule->progress = name_relation(head[HEAD_PROGRESS]);
-	for (int i = 0; i < parts->nrows; i++)
-		add_part(rule, parts->rows[i]);
+	rule->name = row[HEAD_NAME];
+	rule->label = row[HEAD_LABEL];
+	rule->filter = row[HEAD_FILTER];
+	rule->validation = row[HEAD_VALIDATION];
+	rule->competition = row[HEAD_COMPETITION] ? atoi(row[HEAD_COMPETITION]) : 0;
+	rule->status = row[HEAD_STATUS];
+	rule->done_value = row[HEAD_DONE_VALUE];
+	rule->completed_at = row[HEAD_COMPLETED_AT];
+	rule->definition = row[HEAD_DEFINITION];
+	rule->evidence = name_relation(row[HEAD_EVIDENCE]);
+	rule->progress = name_relation(row[HEAD_PROGRESS]);
+	rule->key = sync_kit_read_names(row[HEAD_KEY]);
+	rule->progress_key = sync_kit_read_names(row[HEAD_PROGRESS_KEY]);
+	foreach(cell, members_of(row[HEAD_COUNTERS]))
+	{
+		SyncJsonMember *member = lfirst(cell);
+
+		rule->counters =
+			lappend(rule->counters,
+					build_counter(rule,
+								  member->name,
+								  sync_kit_json_text(member->value)));
+	}
+	foreach(cell, members_of(row[HEAD_INSERTS]))
+		rule->inserts = lappend(rule->inserts, build_insert(lfirst(cell)));
 	settle_counters(rule);
 	return rule;
 }
 
 /*
- * Add a key column, a counter, an insert column or a source of the latter.
+ * The members of an object that a cell has, as SyncJsonMember.
  */
-static void
-add_part(SyncRule *rule, char **part)
+static List *
+members_of(const char *cell)
 {
-	const char *kind = part[PART_KIND];
+	return sync_kit_json_members(sync_kit_json_value(sync_kit_json_parse(cell)));
+}
 
-	if (strcmp(kind, "key") == 0)
-	{
-		rule->key = lappend(rule->key, part[PART_NAME]);
-		rule->progress_key = lappend(rule->progress_key, part[PART_VALUE]);
-	}
-	else if (strcmp(kind, "counter") == 0)
-		rule->counters =
-			lappend(rule->counters,
-					build_counter(rule, part[PART_NAME], part[PART_VALUE]));
-	else if (strcmp(kind, "insert") == 0)
-	{
-		SyncInsertColumn *insert = palloc0(sizeof(SyncInsertColumn));
+/*
+ * Make an insert column of its member in insert_columns.
+ */
+static SyncInsertColumn *
+build_insert(SyncJsonMember *member)
+{
+	SyncInsertColumn *insert = palloc0(sizeof(SyncInsertColumn));
+	char *lookup = sync_kit_json_string(member->value, "lookup");
+	JsonbValue *source = sync_kit_json_member(member->value, "column");
+	ListCell *cell;
 
-		insert->column = part[PART_NAME];
-		insert->fallback = part[PART_VALUE];
-		insert->optional =
-			part[PART_OPTIONAL] && strcmp(part[PART_OPTIONAL], "true") == 0;
-		if (part[PART_LOOKUP])
-			insert->lookup = name_relation(part[PART_LOOKUP]);
-		rule->inserts = lappend(rule->inserts, insert);
-	}
-	else
-	{
-		SyncInsertColumn *insert = llast(rule->inserts);
-
-		insert->sources = lappend(insert->sources, part[PART_VALUE]);
-	}
+	insert->column = member->name;
+	insert->fallback = sync_kit_json_string(member->value, "fallback");
+	insert->optional = sync_kit_json_boolean(member->value, "optional", false);
+	if (lookup)
+		insert->lookup = name_relation(lookup);
+	if (sync_kit_json_is_array(source))
+		foreach(cell, sync_kit_json_elements(source))
+			insert->sources =
+				lappend(insert->sources, sync_kit_json_text(lfirst(cell)));
+	else if (source)
+		insert->sources = list_make1(sync_kit_json_text(source));
+	return insert;
 }
 
 /*

@@ -38,6 +38,7 @@ typedef struct SyncRelation
 	char *given;		/* the name in the rule */
 	char *qualified;	/* schema and name, quoted; NULL: not there */
 	char *name;			/* bare, for reports */
+	Oid relid;			/* in this database, or 0 */
 	char kind;			/* relkind */
 	int rights;			/* on any column */
 	bool may_lock;		/* UPDATE on the whole relation */
@@ -93,10 +94,19 @@ typedef struct SyncRule
 	struct SyncRule *coarser; /* the rule that takes its evidence, or NULL */
 } SyncRule;
 
+/* What rules are loaded for */
+typedef enum SyncRuleLock
+{
+	SYNC_RULE_READ,	  /* to be looked at: no lock */
+	SYNC_RULE_APPLY,  /* by a run that writes: nobody changes them meanwhile */
+	SYNC_RULE_CHANGE, /* tracking begins or ends: nobody applies them either */
+} SyncRuleLock;
+
 /* in progress_rule.c */
+extern void sync_progress_lock_rule(const char *name);
 extern List *sync_progress_load_rules(const char *only,
-									  const char *competition);
-extern void sync_progress_lock_rules(const char *only, bool alone);
+									  const char *competition,
+									  SyncRuleLock lock);
 extern void sync_progress_report_no_evidence(SyncRule *rule,
 											 const char *competition);
 extern bool sync_progress_same_family(SyncRule *a, SyncRule *b);

@@ -68,6 +68,7 @@ static int apply_rules(SyncSite *site,
 					   int first,
 					   SyncProgressRequest *request);
 static void take_row(void *arg, int ncells, char **cells);
+static void take_rest(SyncOutcome *outcome, char *numbers);
 static List *list_headed(SyncProgressRequest *request,
 						 SyncRule *rule,
 						 List *outcomes);
@@ -154,19 +155,15 @@ perform(ReportedRun *reported)
 	SyncSite site;
 	ListCell *cell;
 
-	if (writes)
-	{
-		sync_progress_lock_rules(request->rule, false);
-		PushActiveSnapshot(GetTransactionSnapshot());
-	}
-	rules = sync_progress_load_rules(request->rule, request->competition);
+	rules = sync_progress_load_rules(request->rule,
+									 request->competition,
+									 writes ? SYNC_RULE_APPLY : SYNC_RULE_READ);
 	sync_progress_open_site(&site, request->environment, writes);
 	sync_progress_inspect(&site, rules);
 	if (writes)
 	{
 		/* what another run did while this one waited for it is to be seen */
 		lock_progress(&site, rules);
-		PopActiveSnapshot();
 		PushActiveSnapshot(GetTransactionSnapshot());
 	}
 
@@ -323,10 +320,8 @@ take_row(void *arg, int ncells, char **cells)
 		outcome->keys = strtoi64(cells[RUN_2], NULL, 10);
 		outcome->added = strtoi64(cells[RUN_3], NULL, 10);
 		outcome->updated = strtoi64(cells[RUN_4], NULL, 10);
-		outcome->invalid = strtoi64(cells[RUN_5], NULL, 10);
+		take_rest(outcome, cells[RUN_5]);
 	}
-	else if (strcmp(cells[RUN_KIND], "missing") == 0)
-		outcome->missing[atoi(cells[RUN_1])] = strtoi64(cells[RUN_2], NULL, 10);
 	else if (strcmp(cells[RUN_KIND], "change") == 0)
 	{
 		SyncChange *change = palloc0(sizeof(SyncChange));
@@ -346,6 +341,18 @@ take_row(void *arg, int ncells, char **cells)
 		heading->keys = pstrdup(cells[RUN_3]);
 		outcome->headings = lappend(outcome->headings, heading);
 	}
+}
+
+/*
+ * Take the last cell of a row "total": keys that fail the validation, and rows
+ * without a value, by key column.
+ */
+static void
+take_rest(SyncOutcome *outcome, char *numbers)
+{
+	outcome->invalid = strtoi64(numbers, &numbers, 10);
+	for (int i = 0; i < list_length(outcome->rule->key); i++)
+		outcome->missing[i] = strtoi64(numbers, &numbers, 10);
 }
 
 /*
