@@ -88,12 +88,13 @@ extern void sync_progress_site_run(SyncSite *site,
 								   const char *sql,
 								   ParamListInfo params,
 								   bool again,
+								   int ncells,
 								   SyncRowSink sink,
 								   void *arg);
-extern SyncRows *sync_progress_site_rows(SyncSite *site, const char *sql);
-extern SyncRows *sync_progress_site_rows_of(SyncSite *site,
-											const char *format,
-											List *names);
+extern void sync_progress_expect(SyncSite *site, bool as_expected);
+extern SyncRows *sync_progress_site_rows(SyncSite *site,
+										 const char *sql,
+										 int ncells);
 extern void sync_progress_set_texts(ParamExternData *param, List *texts);
 
 /* in progress_relation.c */

@@ -239,8 +239,8 @@ append_progress_columns(StringInfo sql, SyncRule *rule)
 static void
 write_table(Analysis *analysis, const char *title, List *head, const char *sql)
 {
-	SyncRows *rows = sync_progress_site_rows(&analysis->site, sql);
 	int ncells = list_length(head);
+	SyncRows *rows = sync_progress_site_rows(&analysis->site, sql, ncells);
 	char **names = palloc(ncells * sizeof(char *));
 	int *widths = palloc(ncells * sizeof(int));
 

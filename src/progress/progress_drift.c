@@ -13,6 +13,9 @@
 #include "kit/kit_ident.h"
 #include "progress/progress.h"
 
+/* the columns of the query for a rule's drift, and of the function */
+#define DRIFT_NCELLS 6
+
 /* a function takes 100 arguments: a name and a value for each member */
 #define MEMBERS_MAX (FUNC_MAX_ARGS / 2)
 
@@ -48,6 +51,7 @@ sync_progress_drift(SyncProgressRequest *request, SyncRowSink sink, void *arg)
 							   compose_drift(lfirst(cell), &scope),
 							   NULL,
 							   false,
+							   DRIFT_NCELLS,
 							   sink,
 							   arg);
 	sync_progress_close_site(&site);
@@ -69,7 +73,7 @@ check_evidence(SyncSite *site, List *rules, SyncScope *scope)
 		appendStringInfoString(&sql, "SELECT 1");
 		sync_progress_append_from(&sql, lfirst(cell), scope);
 		appendStringInfoString(&sql, " LIMIT 1");
-		if (sync_progress_site_rows(site, sql.data)->nrows > 0)
+		if (sync_progress_site_rows(site, sql.data, 1)->nrows > 0)
 			return;
 	}
 	sync_progress_report_no_evidence(linitial(rules), scope->competition);

@@ -37,6 +37,7 @@ enum InspectCell
 	INSPECT_BASE,
 	INSPECT_GENERATED,
 	INSPECT_COLUMN_RIGHTS,
+	INSPECT_NCELLS,
 };
 
 /* What is wrong, gathered over all rules */
@@ -49,6 +50,7 @@ typedef struct Findings
 
 static List *list_relations(List *rules);
 static void look_up_remote(SyncSite *site, List *relations);
+static void check_cells(SyncSite *site, char **cells);
 static void fill_relation(SyncRelation *relation, char **cells);
 static void check_rule(SyncRule *rule, Findings *findings);
 static void check_writable(SyncRelation *relation, Findings *findings);
@@ -204,15 +206,40 @@ look_up_remote(SyncSite *site, List *relations)
 			" SELECT v.oid, v.typbasetype FROM u JOIN pg_catalog.pg_type v ON v.oid = u.typbasetype)"
 			" SELECT u.oid FROM u WHERE u.typbasetype = 0) AS b ON true"
 			" ORDER BY w.given, a.attnum",
-			sync_progress_text_array(names)));
+			sync_progress_text_array(names)),
+		INSPECT_NCELLS);
 
 	foreach(cell, relations)
 	{
 		SyncRelation *relation = lfirst(cell);
 
 		for (int i = 0; i < found->nrows; i++)
-			if (strcmp(found->rows[i][INSPECT_GIVEN], relation->given) == 0)
-				fill_relation(relation, found->rows[i]);
+		{
+			char **cells = found->rows[i];
+
+			check_cells(site, cells);
+			if (strcmp(cells[INSPECT_GIVEN], relation->given) == 0)
+				fill_relation(relation, cells);
+		}
+	}
+}
+
+/*
+ * Raise where a row of the answer lacks what each has.
+ */
+static void
+check_cells(SyncSite *site, char **cells)
+{
+	sync_progress_expect(site, cells[INSPECT_GIVEN] != NULL);
+	for (int i = INSPECT_QUALIFIED; i < INSPECT_NCELLS; i++)
+	{
+		bool of_column = i >= INSPECT_COLUMN;
+		bool may_lack =
+			i == INSPECT_QUALIFIED || i == INSPECT_COLUMN ||
+			i == INSPECT_COLLATION || i == INSPECT_EQUALS || i == INSPECT_BASE;
+
+		if (cells[of_column ? INSPECT_COLUMN : INSPECT_QUALIFIED] && !may_lack)
+			sync_progress_expect(site, cells[i] != NULL);
 	}
 }
 

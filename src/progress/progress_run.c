@@ -37,6 +37,8 @@ enum RunCell
 	RUN_3,
 	RUN_4,
 	RUN_5,
+	RUN_ORDER,
+	RUN_NCELLS,
 };
 
 /* A run, and where its report goes */
@@ -51,6 +53,7 @@ typedef struct ReportedRun
 /* The outcomes of the rules that one statement applies */
 typedef struct Applied
 {
+	SyncSite *site;
 	SyncOutcome *outcomes[2]; /* the second may be NULL */
 } Applied;
 
@@ -68,6 +71,7 @@ static int apply_rules(SyncSite *site,
 					   int first,
 					   SyncProgressRequest *request);
 static void take_row(void *arg, int ncells, char **cells);
+static bool is_whole(char **cells);
 static void take_rest(SyncOutcome *outcome, char *numbers);
 static List *list_headed(SyncProgressRequest *request,
 						 SyncRule *rule,
@@ -220,7 +224,7 @@ lock_progress(SyncSite *site, List *rules)
 		else
 			sql = psprintf("LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE",
 						   relation->qualified);
-		sync_progress_site_run(site, sql, NULL, true, NULL, NULL);
+		sync_progress_site_run(site, sql, NULL, true, 0, NULL, NULL);
 	}
 }
 
@@ -267,7 +271,7 @@ apply_rules(SyncSite *site,
 			int first,
 			SyncProgressRequest *request)
 {
-	Applied applied = {.outcomes = {list_nth(outcomes, first)}};
+	Applied applied = {site, {list_nth(outcomes, first)}};
 	SyncRule *rule = applied.outcomes[0]->rule;
 	SyncScope *scope = &applied.outcomes[0]->scope;
 	List *rules = list_make1(rule);
@@ -299,6 +303,7 @@ apply_rules(SyncSite *site,
 						   sync_progress_compose_run(rules, scope, site->writes),
 						   scope->touched,
 						   scope->touched && scope->ntouched <= TOUCHED_FEW,
+						   RUN_NCELLS,
 						   take_row,
 						   &applied);
 	error_context_stack = frame.previous;
@@ -312,8 +317,11 @@ static void
 take_row(void *arg, int ncells, char **cells)
 {
 	Applied *applied = arg;
-	SyncOutcome *outcome = applied->outcomes[atoi(cells[RUN_RULE])];
+	SyncOutcome *outcome = NULL;
 
+	if (cells[RUN_RULE] && cells[RUN_KIND])
+		outcome = applied->outcomes[cells[RUN_RULE][0] == '1'];
+	sync_progress_expect(applied->site, outcome != NULL && is_whole(cells));
 	if (strcmp(cells[RUN_KIND], "total") == 0)
 	{
 		outcome->rows_read = strtoi64(cells[RUN_1], NULL, 10);
@@ -341,6 +349,20 @@ take_row(void *arg, int ncells, char **cells)
 		heading->keys = pstrdup(cells[RUN_3]);
 		outcome->headings = lappend(outcome->headings, heading);
 	}
+}
+
+/*
+ * Whether a row has the cells that its kind has.
+ */
+static bool
+is_whole(char **cells)
+{
+	if (strcmp(cells[RUN_KIND], "total") == 0)
+		return cells[RUN_1] && cells[RUN_2] && cells[RUN_3] && cells[RUN_4] &&
+			   cells[RUN_5];
+	if (strcmp(cells[RUN_KIND], "change") == 0)
+		return cells[RUN_1] && cells[RUN_2] && cells[RUN_4];
+	return cells[RUN_2] && cells[RUN_3];
 }
 
 /*

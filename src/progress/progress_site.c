@@ -17,6 +17,17 @@
 #include "kit/kit_spi.h"
 #include "progress/progress.h"
 
+/* What a statement is to answer, and who takes it */
+typedef struct Answer
+{
+	SyncSite *site;
+	int ncells;
+	SyncRowSink sink;
+	void *arg;
+} Answer;
+
+static void take_answer(void *arg, int ncells, char **cells);
+
 /*
  * How reports and history call the site.
  */
@@ -50,21 +61,25 @@ sync_progress_close_site(SyncSite *site)
 }
 
 /*
- * Run one statement with the caller's rights and hand each row to "sink".
- * Parameters work in this database only; with "again", the plan is kept.
+ * Run one statement with the caller's rights and hand each row, of "ncells", to
+ * "sink".  Parameters work in this database only; with "again", the plan is
+ * kept.
  */
 void
 sync_progress_site_run(SyncSite *site,
 					   const char *sql,
 					   ParamListInfo params,
 					   bool again,
+					   int ncells,
 					   SyncRowSink sink,
 					   void *arg)
 {
+	Answer answer = {site, ncells, sink, arg};
+
 	Assert(site->remote == NULL || params == NULL);
 
 	if (site->remote)
-		sync_remote_run(site->remote, sql, sink, arg);
+		sync_remote_run(site->remote, sql, sink ? take_answer : NULL, &answer);
 	else if (again)
 		sync_kit_spi_run_kept(sql, params, !site->writes, sink, arg);
 	else
@@ -72,39 +87,46 @@ sync_progress_site_run(SyncSite *site,
 }
 
 /*
- * Run one statement and collect its rows in the current memory context.
+ * Hand on a row from another server, if it is one of those that were asked for;
+ * a SyncRowSink.
  */
-SyncRows *
-sync_progress_site_rows(SyncSite *site, const char *sql)
+static void
+take_answer(void *arg, int ncells, char **cells)
 {
-	SyncRows *rows = sync_kit_rows_create();
+	Answer *answer = arg;
 
-	sync_progress_site_run(site, sql, NULL, false, sync_kit_rows_collect, rows);
-	return rows;
+	sync_progress_expect(answer->site, ncells == answer->ncells);
+	answer->sink(answer->arg, ncells, cells);
 }
 
 /*
- * The same for a statement on a list of names, which it reads as "%s", an
- * expression of type text[].
+ * Raise unless what another server has answered is "as_expected": who speaks
+ * the protocol may be no PostgreSQL.
+ */
+void
+sync_progress_expect(SyncSite *site, bool as_expected)
+{
+	if (!as_expected)
+		ereport(ERROR,
+				errcode(ERRCODE_PROTOCOL_VIOLATION),
+				errmsg("server \"%s\" gave another answer than was asked for",
+					   site->name));
+}
+
+/*
+ * Run one statement and collect its rows, of "ncells", in the current memory
+ * context.
  */
 SyncRows *
-sync_progress_site_rows_of(SyncSite *site, const char *format, List *names)
+sync_progress_site_rows(SyncSite *site, const char *sql, int ncells)
 {
 	SyncRows *rows = sync_kit_rows_create();
-	ParamListInfo params = NULL;
-	char *array = "$1";
 
-	if (site->remote)
-		array = sync_progress_text_array(names);
-	else
-	{
-		params = makeParamList(1);
-		sync_progress_set_texts(&params->params[0], names);
-	}
 	sync_progress_site_run(site,
-						   psprintf(format, array),
-						   params,
-						   true,
+						   sql,
+						   NULL,
+						   false,
+						   ncells,
 						   sync_kit_rows_collect,
 						   rows);
 	return rows;

@@ -173,7 +173,8 @@ refuse_standby(SyncRemote *remote)
 					"SELECT pg_catalog.pg_is_in_recovery()",
 					sync_kit_rows_collect,
 					rows);
-	if (strcmp(rows->rows[0][0], "t") == 0)
+	if (rows->nrows == 1 && rows->rows[0][0] &&
+		strcmp(rows->rows[0][0], "t") == 0)
 		ereport(ERROR,
 				errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION),
 				errmsg("cannot write on server \"%s\", which is a standby",
