@@ -13,6 +13,7 @@
 #include "kit/kit_settings.h"
 #include "remote/remote.h"
 #include "shmem/shmem_segment.h"
+#include "worker/worker.h"
 
 PG_MODULE_MAGIC;
 
@@ -28,4 +29,5 @@ _PG_init(void)
 	sync_shmem_init();
 	sync_remote_init();
 	sync_flow_rejects_init();
+	sync_worker_init();
 }

@@ -36,16 +36,15 @@ sync_perform_batch(SyncRound *round, int max)
 {
 	TimestampTz start = GetCurrentTimestamp();
 	Relation queue = sync_queue_open();
-	List *tasks = sync_queue_claim(queue, max, start);
+	List *tasks;
 	ListCell *cell;
 
 	round->external = NULL;
 	sync_perform_forget_handlers();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	tasks = sync_queue_claim(queue, max, start);
 	if (tasks)
-	{
 		check_constraints_at_once();
-		PushActiveSnapshot(GetTransactionSnapshot());
-	}
 	foreach(cell, tasks)
 	{
 		SyncTask *task = lfirst(cell);
@@ -78,9 +77,8 @@ sync_perform_batch(SyncRound *round, int max)
 		sync_shmem_workers_set_task(0, GetTopTransactionIdIfAny());
 		sync_perform_settle(round, queue, task, &result);
 	}
-	if (tasks)
-		PopActiveSnapshot();
 	sync_perform_write_history(round);
+	PopActiveSnapshot();
 	table_close(queue, NoLock);
 	return tasks != NIL;
 }
@@ -103,8 +101,8 @@ sync_perform_external(SyncRound *round)
 	sync_shmem_workers_set_task(task->queue_id, InvalidTransactionId);
 	sync_perform_attempt(round, task, &result);
 	sync_perform_settle(round, queue, task, &result);
-	PopActiveSnapshot();
 	sync_perform_write_history(round);
+	PopActiveSnapshot();
 	table_close(queue, NoLock);
 	round->external = NULL;
 }
@@ -128,12 +126,12 @@ sync_perform_sweep(SyncRound *round)
 											sync_guc_lease_timeout_ms / 2))))
 		return;
 	queue = sync_queue_open();
-	sync_queue_sweep(queue);
 	PushActiveSnapshot(GetTransactionSnapshot());
+	sync_queue_sweep(queue);
 	foreach(cell, sync_queue_stuck(queue))
 		sync_perform_settle_stuck(round, queue, lfirst(cell));
-	PopActiveSnapshot();
 	sync_perform_write_history(round);
+	PopActiveSnapshot();
 	table_close(queue, NoLock);
 }
 

@@ -30,7 +30,7 @@ void
 sync_perform_process(int max_tasks)
 {
 	sync_shmem_lanes_use_own();
-	(void) sync_shmem_workers_enter(true);
+	(void) sync_shmem_workers_enter(SYNC_WORKER_SESSION);
 	PG_TRY();
 	{
 		process(max_tasks);

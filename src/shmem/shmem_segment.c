@@ -16,6 +16,7 @@
 #include "storage/shmem.h"
 
 #include "shmem/shmem_lanes.h"
+#include "shmem/shmem_launcher.h"
 #include "shmem/shmem_segment.h"
 #include "shmem/shmem_workers.h"
 
@@ -25,6 +26,7 @@
 static const SyncShmemRoom rooms[] = {
 	{sync_shmem_lanes_size, sync_shmem_lanes_attach},
 	{sync_shmem_workers_size, sync_shmem_workers_attach},
+	{sync_shmem_launcher_size, sync_shmem_launcher_attach},
 };
 
 static bool available = false; /* this process has the segment */

@@ -42,6 +42,7 @@ static Workers *workers = NULL; /* NULL: nothing is shared */
 static LWLock *lock = NULL;
 static Slot *mine = NULL; /* the slot of this process */
 
+static bool is_present(Oid database, int number);
 static void leave_at_exit(int code, Datum arg);
 
 /*
@@ -64,26 +65,28 @@ sync_shmem_workers_attach(void *memory, LWLock *shared, bool fresh)
 }
 
 /*
- * Take a slot for this process.  Returns false where there is none to have:
- * nothing is shared, or all are in use.
+ * Take a slot for this process, as worker of that number or as a session.
+ * Returns false where there is none to have: nothing is shared, all are in
+ * use, or there is a worker of that number.
  */
 bool
-sync_shmem_workers_enter(bool session)
+sync_shmem_workers_enter(int number)
 {
 	static bool watching = false;
 
 	if (workers == NULL || mine)
 		return mine != NULL;
 	LWLockAcquire(lock, LW_EXCLUSIVE);
-	for (int i = 0; i < WORKERS_MAX && mine == NULL; i++)
-		if (workers->slots[i].worker.pid == 0)
-			mine = &workers->slots[i];
+	if (number == SYNC_WORKER_SESSION || !is_present(MyDatabaseId, number))
+		for (int i = 0; i < WORKERS_MAX && mine == NULL; i++)
+			if (workers->slots[i].worker.pid == 0)
+				mine = &workers->slots[i];
 	if (mine)
 	{
 		memset(mine, 0, sizeof(Slot));
 		mine->worker.pid = MyProcPid;
 		mine->worker.database = MyDatabaseId;
-		mine->worker.session = session;
+		mine->worker.number = number;
 		mine->worker.started_at = GetCurrentTimestamp();
 		mine->latch = &MyProc->procLatch;
 	}
@@ -93,6 +96,75 @@ sync_shmem_workers_enter(bool session)
 		before_shmem_exit(leave_at_exit, (Datum) 0);
 	watching = true;
 	return mine != NULL;
+}
+
+/*
+ * Is there a background worker of that number in that database?  The lock is
+ * held.
+ */
+static bool
+is_present(Oid database, int number)
+{
+	for (int i = 0; i < WORKERS_MAX; i++)
+		if (workers->slots[i].worker.pid != 0 &&
+			workers->slots[i].worker.database == database &&
+			workers->slots[i].worker.number == number)
+			return true;
+	return false;
+}
+
+/*
+ * Is there a background worker of that number in that database?
+ */
+bool
+sync_shmem_workers_present(Oid database, int number)
+{
+	bool present;
+
+	LWLockAcquire(lock, LW_SHARED);
+	present = is_present(database, number);
+	LWLockRelease(lock);
+	return present;
+}
+
+/*
+ * Have all background workers look at what there is: a setting has changed.
+ */
+void
+sync_shmem_workers_call(void)
+{
+	if (workers == NULL)
+		return;
+	LWLockAcquire(lock, LW_SHARED);
+	for (int i = 0; i < WORKERS_MAX; i++)
+		if (workers->slots[i].worker.pid != 0 &&
+			workers->slots[i].worker.number != SYNC_WORKER_SESSION)
+			SetLatch(workers->slots[i].latch);
+	LWLockRelease(lock);
+}
+
+/*
+ * Have the background workers of a database end; their tasks are given back.
+ * Returns how many there were.
+ */
+int
+sync_shmem_workers_terminate(Oid database)
+{
+	int count = 0;
+
+	if (workers == NULL)
+		return 0;
+	LWLockAcquire(lock, LW_SHARED);
+	for (int i = 0; i < WORKERS_MAX; i++)
+		if (workers->slots[i].worker.pid != 0 &&
+			workers->slots[i].worker.database == database &&
+			workers->slots[i].worker.number != SYNC_WORKER_SESSION)
+		{
+			(void) kill(workers->slots[i].worker.pid, SIGTERM);
+			count++;
+		}
+	LWLockRelease(lock);
+	return count;
 }
 
 /*

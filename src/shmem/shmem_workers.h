@@ -12,12 +12,15 @@
 
 #include "shmem/shmem_segment.h"
 
+/* The number of a session that performs tasks, in place of a worker's */
+#define SYNC_WORKER_SESSION (-1)
+
 /* What a process that performs tasks is doing, as it stands in its slot */
 typedef struct SyncWorker
 {
 	pid_t pid;
 	Oid database;
-	bool session;			/* of a user, not a background worker */
+	int number;				/* of the background worker, -1: a session */
 	bool idle;				/* it waits, and may be woken */
 	TransactionId xid;		/* that holds the tasks of its batch */
 	int64 queue_id;			/* the task at hand, 0: none */
@@ -30,7 +33,7 @@ typedef struct SyncWorker
 /* in shmem_workers.c */
 extern Size sync_shmem_workers_size(void);
 extern void sync_shmem_workers_attach(void *memory, LWLock *lock, bool fresh);
-extern bool sync_shmem_workers_enter(bool session);
+extern bool sync_shmem_workers_enter(int number);
 extern void sync_shmem_workers_leave(void);
 extern void sync_shmem_workers_set_idle(bool idle);
 extern void sync_shmem_workers_set_task(int64 queue_id, TransactionId xid);
@@ -41,6 +44,9 @@ extern bool sync_shmem_workers_holds(TransactionId xid);
 extern bool sync_shmem_workers_performs(Oid database, pid_t pid, int64 queue_id);
 extern bool sync_shmem_workers_busy(Oid database);
 extern void sync_shmem_workers_wake(Oid database);
+extern bool sync_shmem_workers_present(Oid database, int number);
+extern void sync_shmem_workers_call(void);
+extern int sync_shmem_workers_terminate(Oid database);
 extern List *sync_shmem_workers_list(void);
 
 #endif /* SHMEM_WORKERS_H */
