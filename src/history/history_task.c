@@ -3,58 +3,102 @@
  * history_task.c
  *	  The rows of sync_history that attempts at tasks leave, many at once.
  *
+ * They are the larger part of what a task costs that does little, so they do
+ * not come by INSERT, but go straight into the slot that is being filled.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
-#include "catalog/pg_type.h"
-#include "utils/array.h"
+#include "access/table.h"
+#include "commands/sequence.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
+#include "utils/rel.h"
 #include "utils/timestamp.h"
-#include "utils/uuid.h"
 
 #include "history/history.h"
+#include "kit/kit_ident.h"
+#include "kit/kit_insert.h"
 #include "kit/kit_settings.h"
-#include "kit/kit_spi.h"
 
-/* The columns that each row has of its own, in the order of the parameters */
+/* The columns that are written */
 enum
 {
+	COLUMN_HISTORY_ID,
+	COLUMN_SLOT,
 	COLUMN_OPERATION,
 	COLUMN_SUBJECT,
+	COLUMN_ENVIRONMENT,
 	COLUMN_RUN_BY,
 	COLUMN_STATUS,
+	COLUMN_OUTCOME,
 	COLUMN_STARTED_AT,
-	COLUMN_FINISHED_AT,
+	COLUMN_DURATION,
+	COLUMN_ROWS_READ,
+	COLUMN_INSERTED,
+	COLUMN_UPDATED,
+	COLUMN_UNCHANGED,
+	COLUMN_DELETED,
+	COLUMN_REJECTED,
+	COLUMN_BYTES,
 	COLUMN_DETAILS,
 	COLUMN_QUEUE_ID,
 	COLUMN_ATTEMPT,
 	COLUMN_TIMING_PARTNER_ID,
 	COLUMN_SYNC_JOB_ID,
-	COLUMN_OUTCOME,
-	COLUMN_SQLSTATE,
-	COLUMN_MESSAGE,
-	COLUMN_DETAIL,
-	COLUMN_HINT,
-	COLUMN_CONTEXT,
+	COLUMN_ERROR_SQLSTATE,
+	COLUMN_ERROR_MESSAGE,
+	COLUMN_ERROR_DETAIL,
+	COLUMN_ERROR_HINT,
+	COLUMN_ERROR_CONTEXT,
 	NCOLUMNS,
 };
 
-/* A column of all rows */
-typedef struct Column
+static const char *const names[NCOLUMNS] = {
+	[COLUMN_HISTORY_ID] = "history_id",
+	[COLUMN_SLOT] = "slot",
+	[COLUMN_OPERATION] = "operation",
+	[COLUMN_SUBJECT] = "subject",
+	[COLUMN_ENVIRONMENT] = "environment",
+	[COLUMN_RUN_BY] = "run_by",
+	[COLUMN_STATUS] = "status",
+	[COLUMN_OUTCOME] = "outcome",
+	[COLUMN_STARTED_AT] = "started_at",
+	[COLUMN_DURATION] = "duration",
+	[COLUMN_ROWS_READ] = "rows_read",
+	[COLUMN_INSERTED] = "inserted",
+	[COLUMN_UPDATED] = "updated",
+	[COLUMN_UNCHANGED] = "unchanged",
+	[COLUMN_DELETED] = "deleted",
+	[COLUMN_REJECTED] = "rejected",
+	[COLUMN_BYTES] = "bytes",
+	[COLUMN_DETAILS] = "details",
+	[COLUMN_QUEUE_ID] = "queue_id",
+	[COLUMN_ATTEMPT] = "attempt",
+	[COLUMN_TIMING_PARTNER_ID] = "timing_partner_id",
+	[COLUMN_SYNC_JOB_ID] = "sync_job_id",
+	[COLUMN_ERROR_SQLSTATE] = "error_sqlstate",
+	[COLUMN_ERROR_MESSAGE] = "error_message",
+	[COLUMN_ERROR_DETAIL] = "error_detail",
+	[COLUMN_ERROR_HINT] = "error_hint",
+	[COLUMN_ERROR_CONTEXT] = "error_context",
+};
+
+/* A row that is being filled */
+typedef struct Row
 {
-	Oid type;
-	Oid array_type;
+	int numbers[NCOLUMNS]; /* of the columns, from 0 */
 	Datum *values;
 	bool *nulls;
-} Column;
+} Row;
 
-static Column *make_columns(int nrows);
-static void fill_row(Column *columns, int row, const SyncAttempt *attempt);
-static void put(Column *columns, int column, int row, Datum value);
-static void put_text(Column *columns, int column, int row, const char *value);
-static Datum column_array(Column *column, int nrows);
+static void find_columns(Row *row, Oid table);
+static void fill_row(Row *row, const SyncAttempt *attempt);
+static void fill_error(Row *row, const ErrorData *error);
+static void put(Row *row, int column, Datum value);
+static void put_text(Row *row, int column, const char *value);
 
 /*
  * Write a row for each attempt, in the current transaction.
@@ -62,166 +106,115 @@ static Datum column_array(Column *column, int nrows);
 void
 sync_history_attempts(List *attempts)
 {
-	int nrows = list_length(attempts);
-	Column *columns = make_columns(nrows);
-	ParamListInfo params = makeParamList(NCOLUMNS + 1);
-	const char *environment = sync_guc_environment;
+	Oid schema = sync_kit_extension_schema();
+	int number = sync_history_slot_read(schema);
+	Relation slot =
+		table_open(get_relname_relid(psprintf("sync_history_%d", number),
+									 schema),
+				   RowExclusiveLock);
+	Oid sequence = get_relname_relid("sync_history_history_id_seq", schema);
+	SyncInsert *insert = sync_kit_insert_begin(slot);
+	int natts = RelationGetDescr(slot)->natts;
+	Row row = {
+		.values = palloc(natts * sizeof(Datum)),
+		.nulls = palloc(natts * sizeof(bool)),
+	};
 	ListCell *cell;
 
+	find_columns(&row, RelationGetRelid(slot));
 	foreach(cell, attempts)
-		fill_row(columns, foreach_current_index(cell), lfirst(cell));
-	for (int i = 0; i <= NCOLUMNS; i++)
 	{
-		ParamExternData *param = &params->params[i];
-
-		param->ptype = i < NCOLUMNS ? columns[i].array_type : TEXTOID;
-		param->pflags = PARAM_FLAG_CONST;
-		param->isnull = false;
-		param->value = i < NCOLUMNS ? column_array(&columns[i], nrows)
-									: CStringGetTextDatum(environment);
+		memset(row.nulls, true, natts * sizeof(bool));
+		put(&row,
+			COLUMN_HISTORY_ID,
+			Int64GetDatum(nextval_internal(sequence, false)));
+		put(&row, COLUMN_SLOT, Int16GetDatum(number));
+		fill_row(&row, lfirst(cell));
+		sync_kit_insert_row(insert, row.values, row.nulls);
 	}
-	(void) sync_kit_spi_run_own(
-		"INSERT INTO @extschema@.sync_history (operation, subject, run_by, status,"
-		" started_at, duration, details, queue_id, attempt, timing_partner_id,"
-		" sync_job_id, outcome, error_sqlstate, error_message, error_detail,"
-		" error_hint, error_context, environment) "
-		"SELECT a.operation, a.subject, a.run_by, a.status, a.started_at,"
-		" a.finished_at - a.started_at, a.details, a.queue_id, a.attempt,"
-		" a.timing_partner_id, a.sync_job_id, a.outcome, a.error_sqlstate,"
-		" a.error_message, a.error_detail, a.error_hint, a.error_context, $18 "
-		"FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,"
-		" $14, $15, $16, $17) AS a (operation, subject, run_by, status,"
-		" started_at, finished_at, details, queue_id, attempt,"
-		" timing_partner_id, sync_job_id, outcome, error_sqlstate,"
-		" error_message, error_detail, error_hint, error_context)",
-		params,
-		false,
-		NULL,
-		NULL);
+	sync_kit_insert_end(insert);
+	table_close(slot, NoLock);
 }
 
 /*
- * Make room for the columns of so many rows, all NULL.
+ * Find out where the columns are.
  */
-static Column *
-make_columns(int nrows)
+static void
+find_columns(Row *row, Oid table)
 {
-	static const struct
-	{
-		Oid type;
-		Oid array_type;
-	} types[NCOLUMNS] = {
-		[COLUMN_OPERATION] = {TEXTOID, TEXTARRAYOID},
-		[COLUMN_SUBJECT] = {TEXTOID, TEXTARRAYOID},
-		[COLUMN_RUN_BY] = {TEXTOID, TEXTARRAYOID},
-		[COLUMN_STATUS] = {TEXTOID, TEXTARRAYOID},
-		[COLUMN_STARTED_AT] = {TIMESTAMPTZOID, TIMESTAMPTZARRAYOID},
-		[COLUMN_FINISHED_AT] = {TIMESTAMPTZOID, TIMESTAMPTZARRAYOID},
-		[COLUMN_DETAILS] = {JSONBOID, JSONBARRAYOID},
-		[COLUMN_QUEUE_ID] = {INT8OID, INT8ARRAYOID},
-		[COLUMN_ATTEMPT] = {INT4OID, INT4ARRAYOID},
-		[COLUMN_TIMING_PARTNER_ID] = {INT8OID, INT8ARRAYOID},
-		[COLUMN_SYNC_JOB_ID] = {UUIDOID, UUIDARRAYOID},
-		[COLUMN_OUTCOME] = {TEXTOID, TEXTARRAYOID},
-		[COLUMN_SQLSTATE] = {TEXTOID, TEXTARRAYOID},
-		[COLUMN_MESSAGE] = {TEXTOID, TEXTARRAYOID},
-		[COLUMN_DETAIL] = {TEXTOID, TEXTARRAYOID},
-		[COLUMN_HINT] = {TEXTOID, TEXTARRAYOID},
-		[COLUMN_CONTEXT] = {TEXTOID, TEXTARRAYOID},
-	};
-	Column *columns = palloc(NCOLUMNS * sizeof(Column));
-
 	for (int i = 0; i < NCOLUMNS; i++)
 	{
-		columns[i].type = types[i].type;
-		columns[i].array_type = types[i].array_type;
-		columns[i].values = palloc0(Max(nrows, 1) * sizeof(Datum));
-		columns[i].nulls = palloc(Max(nrows, 1) * sizeof(bool));
-		memset(columns[i].nulls, true, nrows * sizeof(bool));
+		AttrNumber number = get_attnum(table, names[i]);
+
+		if (number == InvalidAttrNumber)
+			elog(ERROR, "sync_history has no column \"%s\"", names[i]);
+		row->numbers[i] = number - 1;
 	}
-	return columns;
 }
 
 /*
- * Write one attempt into the columns.
+ * Write one attempt into a row.
  */
 static void
-fill_row(Column *columns, int row, const SyncAttempt *attempt)
+fill_row(Row *row, const SyncAttempt *attempt)
 {
-	const ErrorData *error = attempt->error;
-
-	put_text(columns, COLUMN_OPERATION, row, attempt->operation);
-	put_text(columns, COLUMN_SUBJECT, row, attempt->subject);
-	put_text(columns, COLUMN_RUN_BY, row, attempt->run_by);
-	put_text(columns, COLUMN_STATUS, row, attempt->status);
-	put(columns,
-		COLUMN_STARTED_AT,
-		row,
-		TimestampTzGetDatum(attempt->started_at));
-	put(columns,
-		COLUMN_FINISHED_AT,
-		row,
-		TimestampTzGetDatum(attempt->finished_at));
+	put_text(row, COLUMN_OPERATION, attempt->operation);
+	put_text(row, COLUMN_SUBJECT, attempt->subject);
+	put_text(row, COLUMN_ENVIRONMENT, sync_guc_environment);
+	put_text(row, COLUMN_RUN_BY, attempt->run_by);
+	put_text(row, COLUMN_STATUS, attempt->status);
+	put_text(row, COLUMN_OUTCOME, sync_history_outcome(attempt->error));
+	put(row, COLUMN_STARTED_AT, TimestampTzGetDatum(attempt->started_at));
+	put(row,
+		COLUMN_DURATION,
+		DirectFunctionCall2(timestamp_mi,
+							TimestampTzGetDatum(attempt->finished_at),
+							TimestampTzGetDatum(attempt->started_at)));
+	for (int i = COLUMN_ROWS_READ; i <= COLUMN_BYTES; i++)
+		put(row, i, Int64GetDatum(0));
 	if (attempt->details)
-		put(columns, COLUMN_DETAILS, row, *attempt->details);
-	put(columns, COLUMN_QUEUE_ID, row, Int64GetDatum(attempt->queue_id));
-	put(columns, COLUMN_ATTEMPT, row, Int32GetDatum(attempt->attempt));
+		put(row, COLUMN_DETAILS, *attempt->details);
+	put(row, COLUMN_QUEUE_ID, Int64GetDatum(attempt->queue_id));
+	put(row, COLUMN_ATTEMPT, Int32GetDatum(attempt->attempt));
 	if (attempt->has_partner)
-		put(columns,
+		put(row,
 			COLUMN_TIMING_PARTNER_ID,
-			row,
 			Int64GetDatum(attempt->timing_partner_id));
 	if (attempt->sync_job_id)
-		put(columns, COLUMN_SYNC_JOB_ID, row, *attempt->sync_job_id);
-	put_text(columns, COLUMN_OUTCOME, row, sync_history_outcome(error));
-	if (error == NULL)
-		return;
-	put_text(columns, COLUMN_SQLSTATE, row, unpack_sql_state(error->sqlerrcode));
-	put_text(columns, COLUMN_MESSAGE, row, error->message);
-	put_text(columns, COLUMN_DETAIL, row, error->detail);
-	put_text(columns, COLUMN_HINT, row, error->hint);
-	put_text(columns, COLUMN_CONTEXT, row, error->context);
+		put(row, COLUMN_SYNC_JOB_ID, *attempt->sync_job_id);
+	if (attempt->error)
+		fill_error(row, attempt->error);
 }
 
 /*
- * Set a value.
+ * Write the error of an attempt into its row.
  */
 static void
-put(Column *columns, int column, int row, Datum value)
+fill_error(Row *row, const ErrorData *error)
 {
-	columns[column].values[row] = value;
-	columns[column].nulls[row] = false;
+	put_text(row, COLUMN_ERROR_SQLSTATE, unpack_sql_state(error->sqlerrcode));
+	put_text(row, COLUMN_ERROR_MESSAGE, error->message);
+	put_text(row, COLUMN_ERROR_DETAIL, error->detail);
+	put_text(row, COLUMN_ERROR_HINT, error->hint);
+	put_text(row, COLUMN_ERROR_CONTEXT, error->context);
 }
 
 /*
- * Set a text, unless it is NULL.
+ * Set a column.
  */
 static void
-put_text(Column *columns, int column, int row, const char *value)
+put(Row *row, int column, Datum value)
+{
+	row->values[row->numbers[column]] = value;
+	row->nulls[row->numbers[column]] = false;
+}
+
+/*
+ * Set a column to a text, unless it is NULL.
+ */
+static void
+put_text(Row *row, int column, const char *value)
 {
 	if (value)
-		put(columns, column, row, CStringGetTextDatum(value));
-}
-
-/*
- * A column as an array.
- */
-static Datum
-column_array(Column *column, int nrows)
-{
-	int lower = 1;
-	int16 length;
-	bool by_value;
-	char align;
-
-	get_typlenbyvalalign(column->type, &length, &by_value, &align);
-	return PointerGetDatum(construct_md_array(column->values,
-											  column->nulls,
-											  1,
-											  &nrows,
-											  &lower,
-											  column->type,
-											  length,
-											  by_value,
-											  align));
+		put(row, column, CStringGetTextDatum(value));
 }

@@ -8,7 +8,6 @@
 #ifndef KIT_COMPAT_H
 #define KIT_COMPAT_H
 
-#include "access/genam.h"
 #include "catalog/pg_foreign_server.h"
 #include "catalog/pg_proc.h"
 #include "common/jsonapi.h"
@@ -111,22 +110,6 @@ typedef JsonParseErrorType SyncCompatJsonResult;
 typedef void SyncCompatJsonResult;
 #define SYNC_COMPAT_JSON_DONE
 #endif
-
-/*
- * Begin a scan of an index.  Servers from 18 on want to know where to count.
- */
-static inline IndexScanDesc
-sync_compat_index_beginscan(Relation table,
-							Relation index,
-							Snapshot snapshot,
-							int nkeys)
-{
-#if PG_VERSION_NUM >= 180000
-	return index_beginscan(table, index, snapshot, NULL, nkeys, 0);
-#else
-	return index_beginscan(table, index, snapshot, nkeys, 0);
-#endif
-}
 
 /*
  * A set of events to wait for that lasts as long as the process.  Servers

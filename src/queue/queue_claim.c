@@ -26,7 +26,7 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
-#include "kit/kit_compat.h"
+#include "kit/kit_compat_table.h"
 #include "kit/kit_ident.h"
 #include "queue/queue_row.h"
 

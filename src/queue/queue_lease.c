@@ -24,7 +24,7 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
-#include "kit/kit_compat.h"
+#include "kit/kit_compat_table.h"
 #include "kit/kit_settings.h"
 #include "queue/queue_row.h"
 #include "shmem/shmem_segment.h"

@@ -90,6 +90,8 @@ sync_worker_main(Datum unused)
 		{
 			ConfigReloadPending = false;
 			ProcessConfigFile(PGC_SIGHUP);
+			/* it may be that one is wanted sooner */
+			sync_shmem_lanes_sweep_by(start.database, GetCurrentTimestamp());
 		}
 	}
 	proc_exit(0);

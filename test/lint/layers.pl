@@ -11,7 +11,7 @@ my @one_place = (
 	[ qr{#include\s*"executor/spi\.h"}, qr{^src/kit/kit_spi\.c$}, 'executor/spi.h belongs to kit_spi.c' ],
 	[ qr{#include\s*[<"]libpq-fe\.h[>"]}, qr{^src/remote/}, 'libpq-fe.h belongs to remote/' ],
 	[ qr{#include\s*[<"]curl/}, qr{^src/http/}, 'curl belongs to http/' ],
-	[ qr{\bPG_VERSION_NUM\b}, qr{/kit_compat\.h$}, 'PG_VERSION_NUM belongs to kit_compat.h' ],
+	[ qr{\bPG_VERSION_NUM\b}, qr{/kit_compat(?:_\w+)?\.h$}, 'PG_VERSION_NUM belongs to kit_compat.h' ],
 	[ qr{\bRegister(?:Dynamic)?BackgroundWorker\b}, qr{^src/(?:history|worker)/}, 'background workers are registered in history/ and worker/' ],
 	[ qr{\bPG_FUNCTION_INFO_V1\b}, qr{_sql\.c$}, 'PG_FUNCTION_INFO_V1 belongs to a face file, *_sql.c' ],
 );

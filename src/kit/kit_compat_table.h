@@ -1,0 +1,58 @@
+/*-------------------------------------------------------------------------
+ *
+ * kit_compat_table.h
+ *	  What differs between server versions in reading and writing tables
+ *	  without SQL.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef KIT_COMPAT_TABLE_H
+#define KIT_COMPAT_TABLE_H
+
+#include "access/genam.h"
+#include "executor/executor.h"
+
+/*
+ * Begin a scan of an index.  Servers from 18 on want to know where to count.
+ */
+static inline IndexScanDesc
+sync_compat_index_beginscan(Relation table,
+							Relation index,
+							Snapshot snapshot,
+							int nkeys)
+{
+#if PG_VERSION_NUM >= 180000
+	return index_beginscan(table, index, snapshot, NULL, nkeys, 0);
+#else
+	return index_beginscan(table, index, snapshot, nkeys, 0);
+#endif
+}
+
+/*
+ * Insert the index entries of a row that was added.  Servers from 16 on can be
+ * asked for less.
+ */
+static inline void
+sync_compat_insert_index_tuples(ResultRelInfo *target,
+								TupleTableSlot *slot,
+								EState *estate)
+{
+#if PG_VERSION_NUM >= 160000
+	List *conflicts =
+		ExecInsertIndexTuples(target,
+							  slot,
+							  estate,
+							  false,
+							  false,
+							  NULL,
+							  NIL,
+							  false);
+#else
+	List *conflicts =
+		ExecInsertIndexTuples(target, slot, estate, false, false, NULL, NIL);
+#endif
+
+	list_free(conflicts);
+}
+
+#endif /* KIT_COMPAT_TABLE_H */
