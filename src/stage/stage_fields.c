@@ -51,7 +51,7 @@ static char *show_text(SyncRecord *record);
 static void show_bytes(StringInfo shown,
 					   const char *bytes,
 					   Size length,
-					   int encoding);
+					   bool foreign);
 
 /*
  * Read the fields of a record that are wanted.  Their values live in the current
@@ -407,12 +407,13 @@ try_jsonb(void *record)
 static char *
 show_text(SyncRecord *record)
 {
-	int encoding = GetDatabaseEncoding();
+	int encoding = record->text ? record->encoding : record->header->encoding;
+	bool foreign = encoding != GetDatabaseEncoding();
 	StringInfoData shown;
 
 	initStringInfo(&shown);
 	if (record->text)
-		show_bytes(&shown, record->text, record->length, encoding);
+		show_bytes(&shown, record->text, record->length, foreign);
 	for (int i = 0; !record->text && i < record->ncells; i++)
 	{
 		if (i > 0)
@@ -421,22 +422,27 @@ show_text(SyncRecord *record)
 			show_bytes(&shown,
 					   record->cells[i],
 					   strlen(record->cells[i]),
-					   encoding);
+					   foreign);
 	}
 	return shown.data;
 }
 
 /*
- * Append bytes, valid characters as they are.
+ * Append bytes, valid characters as they are; of "foreign" ones those alone that
+ * all encodings have.
  */
 static void
-show_bytes(StringInfo shown, const char *bytes, Size length, int encoding)
+show_bytes(StringInfo shown, const char *bytes, Size length, bool foreign)
 {
+	int encoding = GetDatabaseEncoding();
 	const char *end = bytes + Min(length, SHOWN_BYTES);
 
 	while (bytes < end)
 	{
-		int width = pg_encoding_verifymbchar(encoding, bytes, end - bytes);
+		int width =
+			foreign && IS_HIGHBIT_SET(*bytes)
+				? -1
+				: pg_encoding_verifymbchar(encoding, bytes, end - bytes);
 
 		if (width > 0 && *bytes != '\0')
 		{

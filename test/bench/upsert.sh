@@ -10,6 +10,7 @@
 #
 #   REPS=5             how often each way is run
 #   ROWS=1000000       rows of the source
+#   ONLY=files         measure just the import of a file
 #   PG_CONFIG, KEEP    as for check.sh
 
 . "$(dirname "$0")/../run/sandbox.sh"
@@ -17,7 +18,7 @@
 reps=${REPS-5} rows=${ROWS-1000000}
 app_port=5431 warehouse_port=5432
 
-"$RUN/setup.sh" server
+"$RUN/setup.sh" server bench
 say "building"
 open_sandbox tmp_bench
 build_extension
@@ -115,6 +116,11 @@ memory() {
 	echo "$peak"
 }
 
+if [ "${ONLY-}" = files ]; then
+	. "$ROOT/test/bench/upsert_files.sh"
+	exit
+fi
+
 say "measuring"
 WAYS="stream classified on_conflict fdw"
 for rep in $(seq "$reps"); do
@@ -151,3 +157,5 @@ printf '\nThe floor: remote COPY to nowhere %s s, local COPY into an unlogged he
 printf 'Memory of a run with nothing to do: %d MB' $(($(memory) / 1024))
 warehouse -c 'TRUNCATE athlete_dim'
 printf '; of a first load: %d MB.\n' $(($(memory) / 1024))
+
+. "$ROOT/test/bench/upsert_files.sh"

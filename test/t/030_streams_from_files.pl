@@ -265,6 +265,29 @@ write_file('large.json', '{"a": ["' . ('y' x 500_000) . '", {"]": "}"}], "list":
 is(load("$folder/large.json", q{file_options => '{"records": "list"}'}), '50000|50000|0|0|0', 'an array behind much else is read');
 is($node->safe_psql('postgres', q{SELECT count(*) FROM target WHERE name = 'v\"' || id}), '50000', 'whole');
 
+# In a database of another encoding
+
+write_file('utf8.json', "[{\"id\": 1, \"name\": \"J\xc3\xbcrg\"}, {\"id\": 2, \"name\": \"\xe2\x82\xac\"}, {\"id\": 3, \"name\": \"\\u00fc\"}, {\"id\": 4, \"name\": \"\\u20ac\"}]");
+write_file('utf8.csv', "id,name\n5,\xc3\xa4\n6,\xe2\x82\xac\n");
+$node->safe_psql('postgres', q{CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0});
+is($node->safe_psql('latin', qq{
+		SET client_encoding = UTF8;
+		CREATE EXTENSION sync_ext;
+		CREATE TABLE names (id int PRIMARY KEY, name text);
+		SELECT sync_create_stream('json', 'names', '{id}', file => '$folder/utf8.json', max_rejects => 2), sync_create_stream('csv', 'names', '{id}', file => '$folder/utf8.csv', max_rejects => 1);
+		SELECT inserted, rejected FROM sync_run('json');
+		SELECT inserted, rejected FROM sync_run('csv');
+		SELECT * FROM names ORDER BY id;
+		SELECT error_sqlstate, raw FROM sync_rejects ORDER BY reject_id}) =~ s/^\|\n//r,
+	join("\n", '2|2', '1|1', "1|J\xc3\xbcrg", "3|\xc3\xbc", "5|\xc3\xa4",
+		'22P05|"{\"id\": 2, \"name\": \"\\\\xe2\\\\x82\\\\xac\"}"', '22P05|"{\"id\": 4, \"name\": \"\\\\u20ac\"}"', '22P05|"6,\\\\xe2\\\\x82\\\\xac"'),
+	'texts are converted, and a character that there is not is the fault of its row');
+
+# Few rows against many
+
+$node->safe_psql('postgres', q{TRUNCATE target; INSERT INTO target (id, name) SELECT n, 'n' || n FROM generate_series(1, 50000) AS n; ANALYZE target});
+is(load(write_file('few.ndjson', qq{{"id": 7, "name": "n7"}\n{"id": 8, "name": "other"}\n{"id": 60000}\n}), q{columns => 'id, name'}), '3|1|1|1|0', 'few records are looked up in a large target');
+
 # Rights
 
 $node->safe_psql('postgres', qq{
