@@ -38,6 +38,16 @@ CREATE DOMAIN breaking AS int CHECK (broken(value));
 CREATE TABLE broken_target (id int PRIMARY KEY, b breaking);
 SELECT sync_upsert('broken_target', 'SELECT 1 AS id, 1 AS b', '{id}', max_rejects => 10);
 
+-- a check that is left halfway by one row works for the next
+CREATE TABLE known (n int);
+INSERT INTO known SELECT generate_series(1, 100);
+CREATE FUNCTION is_known(int) RETURNS boolean LANGUAGE sql AS $$ SELECT 1 / (n - 50) < 9 FROM conversions.known WHERE n = $1; SELECT EXISTS (SELECT FROM conversions.known WHERE n = $1) $$;
+CREATE DOMAIN known_number AS int CHECK (is_known(value));
+CREATE TABLE known_target (id int PRIMARY KEY, n known_number);
+SELECT rows_read, inserted, rejected FROM sync_upsert('known_target', 'SELECT n AS id, n::text AS n FROM generate_series(40, 110, 5) AS n', '{id}', max_rejects => 10);
+SELECT column_name, error_sqlstate, raw FROM rejected;
+SELECT count(*) FROM known_target;
+
 -- a share of the rows
 SELECT sync_create_stream('shared', 'numbers', '{id}', 'TABLE many', max_reject_share => 1.5);
 SELECT sync_create_stream('shared', 'numbers', '{id}', 'TABLE many', max_reject_share => -1);

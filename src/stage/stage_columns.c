@@ -161,13 +161,12 @@ sync_stage_columns_prepare(SyncColumns *columns, SyncReading *reading)
 }
 
 /*
- * Prepare anew, after an error that can have left an expression halfway.
+ * Prepare anew, after an error that can have left an expression, or the check of
+ * a domain, halfway.
  */
 void
 sync_stage_columns_renew(SyncColumns *columns, SyncReading *reading)
 {
-	if (!columns->expresses)
-		return;
 	MemoryContextReset(columns->prepared);
 	prepare(columns, reading);
 }

@@ -207,7 +207,7 @@ locate_record(void *arg, SyncRaw *raw)
 }
 
 /*
- * Make expressions anew: an error can leave one of them halfway.
+ * Make anew what an error can leave halfway.
  */
 static void
 renew(void *arg)
@@ -215,6 +215,8 @@ renew(void *arg)
 	RecordReader *reader = arg;
 
 	sync_stage_columns_renew(reader->source->mapping, reader->reading);
+	if (reader->mapped)
+		sync_stage_columns_renew(reader->mapped, reader->reading);
 }
 
 /*

@@ -104,6 +104,20 @@ is(counts("sync_replay_rejects($run)"), '4|2|0|0|2', 'a definition that was mend
 is($node->safe_psql('postgres', 'SELECT * FROM target ORDER BY id'), "1|a||2001-02-03\n2|b||2001-02-03\n3|forbidden||2001-02-03", 'with their values');
 is(counts("sync_replay_rejects($run)"), '2|0|0|0|2', 'the others can be tried once more');
 
+# A check that one row leaves halfway works for the next
+
+write_file('known.ndjson', join "\n", map { qq({"id": $_, "n": "$_"}) } 40 .. 110);
+$node->safe_psql('postgres', qq{
+	CREATE TABLE known AS SELECT generate_series(1, 100) AS n;
+	CREATE FUNCTION is_known(int) RETURNS boolean LANGUAGE sql AS
+		'SELECT 1 / (n - 50) < 9 FROM known WHERE n = \$1; SELECT EXISTS (SELECT FROM known WHERE n = \$1)';
+	CREATE DOMAIN known_number AS int CHECK (is_known(value));
+	CREATE TABLE numbers (id int PRIMARY KEY, n known_number);
+	SELECT sync_create_stream('known', 'numbers', '{id}', file => '$folder/known.ndjson', max_rejects => 11),
+		sync_create_stream('known again', 'numbers', '{id}', file => '$folder/known.ndjson', columns => 'id, n::int AS n', max_rejects => 11)});
+is(counts(q{sync_run('known')}), '71|60|0|0|11', 'a domain of a function that fails within');
+is(counts(q{sync_run('known again')}), '71|0|0|60|11', 'also behind an expression');
+
 # Many of them, more than a page
 
 write_file('many.csv', join "\n", 'id,v,n', map { "$_,v," . ($_ % 2 ? 'odd' : $_) } 1 .. 5000);
