@@ -47,7 +47,7 @@ $$;
 
 -- leagues/<LEAGUE>/match_history.json: the name of the folder is the league. The last of
 -- several records with one id counts, the others are put aside; so are records that
--- cannot be read, as long as they are few
+-- cannot be read, as long as they are few. For a week an import can be taken back.
 SELECT sync_create_stream('match scores',
   target => 'match_scores',
   key => '{tenniscores_match_id}',
@@ -65,7 +65,8 @@ SELECT sync_create_stream('match scores',
   $$,
   duplicates => 'reject',
   max_reject_share => 0.01,
-  synced_at => 'synced_at');
+  synced_at => 'synced_at',
+  keep_undo => '7 days');
 
 -- what must hold of the table when a run has written, or is worth a warning
 SELECT sync_add_check('match scores', 'each match has an id', 'not_null', '{tenniscores_match_id}', severity => 'warning');

@@ -151,6 +151,20 @@ query(q{ALTER TABLE match_scores DROP CONSTRAINT match_scores_winner_check});
 is(query("SELECT rows_read, inserted, rejected FROM sync_replay_rejects($run)"), '100|25|75', 'what can be merged by now is');
 query(q{DELETE FROM match_scores WHERE winner = 'nobody'; ALTER TABLE match_scores ADD CONSTRAINT match_scores_winner_check CHECK (winner IN ('home', 'away'))});
 
+# A bad import is taken back
+
+write_league('NORTH', [ map { match($_) } 1 .. 200 ]);
+write_league('SOUTH', []);
+query('TRUNCATE match_scores');
+is(import_scores(), '200|200|0|0|0', 'a good import');
+$before = scores();
+write_league('NORTH', [ map { match($_, Scores => 'wrong') } 101 .. 300 ]);
+is(import_scores(), '200|100|100|0|0', 'and a bad one');
+$run = query('SELECT max(history_id) FROM sync_history');
+is(query("SELECT inserted, updated, deleted FROM sync_undo($run, dry_run => true)"), '0|100|100', 'can be taken back');
+is(query("SELECT inserted, updated, deleted FROM sync_undo($run)"), '0|100|100', 'and is');
+is(scores(), $before, 'all is as it was before');
+
 # Two at once
 
 sub start_import
