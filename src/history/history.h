@@ -27,6 +27,7 @@ typedef struct SyncRun
 	int64 rejected;
 	int64 bytes;
 	const char *details; /* a JSON object, or NULL */
+	bool commits;		 /* as it goes: what it did stays though it fails */
 } SyncRun;
 
 /*

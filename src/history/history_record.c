@@ -49,14 +49,17 @@ sync_history_succeeded(const SyncRun *run)
 }
 
 /*
- * The row of a failed run, in which nothing counts, as JSON in the current
- * memory context.  Reads no catalog, so that it can be called while an error is being handled.
+ * The row of a failed run, in which nothing counts that was rolled back, as JSON
+ * in the current memory context.  Reads no catalog, so that it can be called
+ * while an error is being handled.
  */
 char *
 sync_history_failed_row(const SyncRun *run, const ErrorData *error)
 {
 	SyncRun undone = *run;
 
+	if (run->commits)
+		return compose_row(run, "failed", error);
 	undone.rows_read = 0;
 	undone.inserted = 0;
 	undone.updated = 0;

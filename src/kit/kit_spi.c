@@ -19,6 +19,7 @@
 #include "executor/tstoreReceiver.h"
 #include "lib/ilist.h"
 #include "miscadmin.h"
+#include "tcop/pquery.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -558,4 +559,36 @@ register_rows(SyncStagedRows *rows)
 	rc = SPI_register_relation(relation);
 	if (rc != SPI_OK_REL_REGISTER)
 		elog(ERROR, "SPI_register_relation: %s", SPI_result_code_string(rc));
+}
+
+/*
+ * Begin to be able to commit, in a procedure that is called outside of a
+ * transaction block.  Statements are run as ever.
+ */
+void
+sync_kit_spi_begin_commits(void)
+{
+	if (SPI_connect_ext(SPI_OPT_NONATOMIC) != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+}
+
+/*
+ * Commit, and begin the next transaction, with a snapshot.  No relation may be
+ * open.
+ */
+void
+sync_kit_spi_commit(void)
+{
+	SPI_commit();
+	EnsurePortalSnapshotExists();
+}
+
+/*
+ * Give up being able to commit; what is not committed is the caller's.
+ */
+void
+sync_kit_spi_end_commits(void)
+{
+	if (SPI_finish() != SPI_OK_FINISH)
+		elog(ERROR, "SPI_finish failed");
 }

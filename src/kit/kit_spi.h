@@ -79,6 +79,10 @@ extern void sync_kit_spi_procedure_begin(void);
 extern void sync_kit_spi_procedure_commit(void);
 extern void sync_kit_spi_procedure_end(void);
 
+extern void sync_kit_spi_begin_commits(void);
+extern void sync_kit_spi_commit(void);
+extern void sync_kit_spi_end_commits(void);
+
 extern void sync_kit_owner_enter(SyncOwnerScope *scope);
 extern void sync_kit_owner_leave(SyncOwnerScope *scope);
 

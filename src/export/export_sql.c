@@ -1,0 +1,40 @@
+/*-------------------------------------------------------------------------
+ *
+ * export_sql.c
+ *	  All definitions as the SQL that makes them again.
+ *
+ * Each part that owns definitions has a function that gives its own, built of
+ * kit_export.c; here they stand in the order in which they can be made.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+
+#include "check/check.h"
+#include "flow/flow.h"
+#include "kit/kit_result.h"
+#include "progress/progress.h"
+#include "queue/queue.h"
+
+PG_FUNCTION_INFO_V1(sync_sql_export);
+
+/*
+ * sync_export() RETURNS SETOF text
+ */
+Datum
+sync_sql_export(PG_FUNCTION_ARGS)
+{
+	static void (*const parts[])(SyncRowSink sink, void *arg) = {
+		sync_progress_export,
+		sync_flow_export,
+		sync_check_export, /* of streams */
+		sync_queue_export,
+	};
+	SyncResult *result = sync_kit_result_start(fcinfo, true);
+
+	for (int i = 0; i < lengthof(parts); i++)
+		parts[i](sync_kit_result_put, result);
+	return (Datum) 0;
+}
