@@ -120,6 +120,11 @@ SELECT sync_create_stream('guarded new', '"Target"', '{id}', 'TABLE "Source"');
 SELECT sync_add_check('guarded new', 'rows', 'row_count', min_share => 0.7);
 SELECT unchanged FROM sync_run('guarded new');
 
+-- a stream that reads what is new has no number of rows to compare
+SELECT sync_create_stream('guarded new rows', '"Target"', '{id}', 'TABLE "Source"', watermark => 'id');
+SELECT sync_add_check('guarded new rows', 'rows', 'row_count', min_share => 0.7);
+SELECT sync_drop_stream('guarded new rows');
+
 -- a look at all of them, which raises nothing
 SELECT sync_add_check('guarded new', 'named', 'not_null', '{name}');
 SELECT sync_add_check('guarded new', 'id', 'unique', '{id}');

@@ -61,7 +61,7 @@ SELECT max(history_id) AS third FROM sync_undo_runs \gset
 UPDATE source SET name = 'uno' WHERE "Id" = 1;
 SELECT updated FROM sync_run('u');
 SELECT run AS fourth FROM last \gset
-SELECT replace(replace(line, :'third', 'THIRD'), :'fourth', 'FOURTH') FROM complaint('SELECT sync_undo(' || :third || ')') AS line;
+SELECT replace(replace(replace(line, 'run ' || :third, 'run THIRD'), 'run ' || :fourth, 'run FOURTH'), '(' || :fourth || ')', '(FOURTH)') FROM complaint('SELECT sync_undo(' || :third || ')') AS line;
 SELECT updated FROM sync_undo(:fourth);
 SELECT inserted, updated, deleted FROM sync_undo(:third);
 SELECT "Id", t.note FROM "Target" AS t WHERE NOT EXISTS (SELECT FROM before AS b WHERE b IS NOT DISTINCT FROM t) ORDER BY 1;
@@ -82,7 +82,7 @@ SELECT run AS seventh FROM last \gset
 SELECT column_names FROM sync_undo_runs WHERE history_id = :seventh;
 SELECT "Id", name, v, more FROM "Target" ORDER BY 1;
 UPDATE "Target" SET more = 8 WHERE "Id" = 3;
-SELECT replace(line, :'seventh', 'N') FROM complaint('SELECT sync_undo(' || :seventh || ', true)') AS line;
+SELECT replace(line, 'run ' || :seventh, 'run N') FROM complaint('SELECT sync_undo(' || :seventh || ', true)') AS line;
 UPDATE "Target" SET more = 7 WHERE "Id" = 3;
 SELECT inserted, updated, deleted FROM sync_undo(:seventh);
 
@@ -133,7 +133,7 @@ SELECT run AS log FROM last \gset
 SELECT inserted FROM sync_undo(:log);
 SELECT run AS log FROM last \gset
 DELETE FROM log WHERE what = 'y';
-SELECT replace(line, :'log', 'N') FROM complaint('SELECT sync_undo(' || :log || ')') AS line;
+SELECT replace(line, 'run ' || :log, 'run N') FROM complaint('SELECT sync_undo(' || :log || ')') AS line;
 SELECT what, n FROM log ORDER BY 1, 2;
 
 -- what was taken back can come again, whatever the watermark

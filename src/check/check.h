@@ -50,6 +50,7 @@ typedef struct SyncCheckSubject
 	List *key;		   /* names of columns; NIL: it has none */
 	int64 rows_read;   /* by the run; -1: there is no run */
 	int64 rows_before; /* by the run before; -1: there was none */
+	bool incremental;  /* the source is read from a watermark on */
 } SyncCheckSubject;
 
 /* What was found */

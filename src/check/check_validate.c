@@ -79,6 +79,10 @@ sync_check_validate(SyncCheck *check, SyncCheckSubject *subject)
 					   need->condition ? "needs a" : "takes no"),
 			  "Kind condition takes a condition on a row; kind query takes a query that finds what is wrong.");
 	check_shares(check);
+	refuse_if(check->kind == SYNC_CHECK_ROW_COUNT && subject->incremental,
+			  check,
+			  "The stream has a watermark, and its runs read what is new: one says nothing of the next.",
+			  "A check of kind query can count the rows of the target.");
 
 	if (check->kind == SYNC_CHECK_ROW_COUNT)
 		return;

@@ -37,7 +37,9 @@ sync_flow_verify(SyncFlow *flow, SyncRun *run)
 	if (checks == NIL)
 		return;
 	fill_subject(&subject, flow);
-	subject.rows_before = sync_history_rows_before(run);
+	subject.rows_before = -1;
+	if (strcmp(run->operation, "stream") == 0)
+		subject.rows_before = sync_history_rows_before(run);
 	foreach(cell, checks)
 	{
 		SyncFinding *finding = sync_check_judge(lfirst(cell), &subject);
@@ -97,6 +99,7 @@ fill_subject(SyncCheckSubject *subject, SyncFlow *flow)
 {
 	subject->table = flow->target->qualified;
 	subject->key = flow->stream->key;
+	subject->incremental = flow->stream->watermark != NULL;
 }
 
 /*

@@ -42,7 +42,7 @@ CREATE TABLE sync_undo_rows (
 	before text[],
 	after text[]
 );
-CREATE INDEX sync_undo_rows_undo_id_idx ON sync_undo_rows (undo_id);
+CREATE INDEX sync_undo_rows_undo_id_idx ON sync_undo_rows USING brin (undo_id) WITH (pages_per_range = 32, autosummarize);
 REVOKE ALL ON TABLE sync_undo_rows FROM PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('sync_undo_rows', '');
 
