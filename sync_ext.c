@@ -12,6 +12,7 @@
 #include "flow/flow.h"
 #include "kit/kit_settings.h"
 #include "remote/remote.h"
+#include "shmem/shmem_progress.h"
 #include "shmem/shmem_segment.h"
 #include "worker/worker.h"
 
@@ -27,6 +28,7 @@ _PG_init(void)
 {
 	sync_kit_settings_init();
 	sync_shmem_init();
+	sync_shmem_progress_init();
 	sync_remote_init();
 	sync_flow_rejects_init();
 	sync_worker_init();

@@ -20,6 +20,7 @@
 
 #include "flow/flow_watermark.h"
 #include "kit/kit_settings.h"
+#include "shmem/shmem_progress.h"
 
 /* A stream, and what history will say of its run */
 typedef struct StreamRun
@@ -58,10 +59,12 @@ sync_flow_run(SyncStream *stream, bool dry_run, bool full_refresh)
 		.full_refresh = full_refresh,
 	};
 
+	sync_shmem_progress_begin(work.run->operation, work.run->subject, dry_run);
 	if (dry_run)
 		perform(&work);
 	else
 		sync_history_guard(work.run, perform_writing, &work);
+	sync_shmem_progress_end();
 	return work.run;
 }
 
@@ -116,7 +119,11 @@ perform(StreamRun *work)
 	error_context_stack = &frame;
 	flow = sync_flow_open_target(work->stream);
 	if (!work->dry_run)
+	{
+		sync_shmem_progress_phase(SYNC_PHASE_WAITING, -1, false);
 		sync_merge_lock_target(flow->target);
+	}
+	sync_shmem_progress_phase(SYNC_PHASE_CONNECTING, -1, false);
 	sync_flow_open_source(flow);
 
 	delta = compare(work, flow, &counts);
@@ -130,7 +137,9 @@ perform(StreamRun *work)
 	sync_flow_rejects_check(flow->rejects, work->run->rows_read);
 	if (!work->dry_run)
 	{
+		sync_shmem_progress_phase(SYNC_PHASE_CHECKING, -1, false);
 		sync_flow_verify(flow, work->run);
+		sync_shmem_progress_phase(SYNC_PHASE_FINISHING, -1, false);
 		finish_run(work, flow);
 	}
 	sync_flow_close(flow);
@@ -154,6 +163,9 @@ compare(StreamRun *work, SyncFlow *flow, SyncCounts *counts)
 	sync_flow_watermark_apply(flow, work->full_refresh);
 	reader = sync_stage_read(flow->source, &flow->reading);
 	flow->merge.expected = sync_stage_expected(reader);
+	sync_shmem_progress_phase(SYNC_PHASE_COMPARING,
+							  (int64) flow->merge.expected,
+							  false);
 	sync_merge_compare(&flow->merge,
 					   sync_stage_next,
 					   reader,

@@ -119,3 +119,37 @@ keep: NULL: the setting sync_ext.history_retention, which may say to keep all.
 exact: false: only what can be had for nothing, whole slots; the rest is kept for up to a sixth of keep longer.
 What others are reading or writing for longer than two seconds is left to the next purge, with a warning.
 Errors: 22023 keep is negative, 25001 isolation level, 55P03 another purge is at work.';
+
+CREATE FUNCTION sync_stat_runs(OUT pid integer, OUT database oid, OUT role oid,
+	OUT operation text, OUT subject text, OUT dry_run boolean,
+	OUT started_at timestamptz, OUT phase text, OUT phase_started_at timestamptz,
+	OUT rows bigint, OUT total bigint, OUT total_is_exact boolean, OUT bytes bigint) RETURNS SETOF record
+	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'sync_sql_stat_runs';
+REVOKE ALL ON FUNCTION sync_stat_runs() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION sync_stat_runs() TO pg_monitor;
+COMMENT ON FUNCTION sync_stat_runs() IS
+'The runs at work, of this server''s databases, as sync_stat_progress shows them. None where the library is not in shared_preload_libraries.';
+
+CREATE VIEW sync_stat_progress AS
+SELECT r.pid, d.datname AS database, u.rolname AS role, r.operation, r.subject, r.dry_run, r.started_at,
+	r.phase, r.phase_started_at, r.rows, r.total, r.total_is_exact, r.bytes
+FROM sync_stat_runs() AS r
+LEFT JOIN pg_catalog.pg_database AS d ON d.oid = r.database
+LEFT JOIN pg_catalog.pg_roles AS u ON u.oid = r.role;
+REVOKE ALL ON TABLE sync_stat_progress FROM PUBLIC;
+GRANT SELECT ON TABLE sync_stat_progress TO pg_monitor;
+COMMENT ON VIEW sync_stat_progress IS
+'The runs at work on this server, as they are now; empty where the library is not in shared_preload_libraries. A role sees its own runs, and all with the rights of pg_read_all_stats.';
+COMMENT ON COLUMN sync_stat_progress.pid IS 'The process, as in pg_stat_activity.';
+COMMENT ON COLUMN sync_stat_progress.database IS 'The database it works in.';
+COMMENT ON COLUMN sync_stat_progress.role IS 'The role whose rights the run has.';
+COMMENT ON COLUMN sync_stat_progress.operation IS 'What kind of run it is, as in sync_history.';
+COMMENT ON COLUMN sync_stat_progress.subject IS 'What it is for, as in sync_history; cut to 127 bytes.';
+COMMENT ON COLUMN sync_stat_progress.dry_run IS 'Whether it writes nothing.';
+COMMENT ON COLUMN sync_stat_progress.started_at IS 'When the run began.';
+COMMENT ON COLUMN sync_stat_progress.phase IS 'What it is at: starting, waiting (for another run of its target), connecting, comparing, deleting, updating, inserting, refreshing (the time of rows that are right already), checking, reconciling, finishing.';
+COMMENT ON COLUMN sync_stat_progress.phase_started_at IS 'When that began.';
+COMMENT ON COLUMN sync_stat_progress.rows IS 'Rows that this phase has passed; rules, when reconciling.';
+COMMENT ON COLUMN sync_stat_progress.total IS 'Of how many; NULL where that is not known.';
+COMMENT ON COLUMN sync_stat_progress.total_is_exact IS 'false: the total is the planner''s estimate.';
+COMMENT ON COLUMN sync_stat_progress.bytes IS 'Bytes that came from another server so far.';

@@ -20,6 +20,7 @@
 #include "kit/kit_spi.h"
 #include "merge/merge_compose.h"
 #include "merge/merge_image.h"
+#include "shmem/shmem_progress.h"
 
 /* An INSERT to be attempted */
 typedef struct InsertAttempt
@@ -50,6 +51,7 @@ static void delete_rows(SyncMerge *merge,
 						SyncStagedRows *rows,
 						SyncCounts *counts);
 static void write_rows(SyncMerge *merge,
+					   SyncPhase phase,
 					   SyncStagedRows *rows,
 					   SyncWriter write,
 					   SyncCounts *counts);
@@ -76,10 +78,12 @@ sync_merge_apply(SyncMerge *merge, SyncDelta *delta, SyncCounts *counts)
 	else if (!attempt_apply(merge, delta, counts))
 		apply_backwards(merge, delta, counts);
 
-	if (delta->kept && delta->kept->count > 0)
-		(void) sync_kit_spi_run_with(sync_merge_compose_touch(merge),
-									 NULL,
-									 delta->kept);
+	if (delta->kept == NULL || delta->kept->count == 0)
+		return;
+	sync_shmem_progress_phase(SYNC_PHASE_REFRESHING, delta->kept->count, true);
+	(void) sync_kit_spi_run_with(sync_merge_compose_touch(merge),
+								 NULL,
+								 delta->kept);
 }
 
 /*
@@ -90,8 +94,12 @@ apply(SyncMerge *merge, SyncDelta *delta, SyncCounts *counts)
 {
 	begin_counts(counts);
 	delete_rows(merge, delta->deleted, counts);
-	write_rows(merge, delta->updated, update_rows, counts);
-	write_rows(merge, delta->inserted, insert_rows, counts);
+	write_rows(merge, SYNC_PHASE_UPDATING, delta->updated, update_rows, counts);
+	write_rows(merge,
+			   SYNC_PHASE_INSERTING,
+			   delta->inserted,
+			   insert_rows,
+			   counts);
 }
 
 /*
@@ -135,8 +143,12 @@ static void
 apply_backwards(SyncMerge *merge, SyncDelta *delta, SyncCounts *counts)
 {
 	begin_counts(counts);
-	write_rows(merge, delta->inserted, insert_rows, counts);
-	write_rows(merge, delta->updated, update_rows, counts);
+	write_rows(merge,
+			   SYNC_PHASE_INSERTING,
+			   delta->inserted,
+			   insert_rows,
+			   counts);
+	write_rows(merge, SYNC_PHASE_UPDATING, delta->updated, update_rows, counts);
 	delete_rows(merge, delta->deleted, counts);
 }
 
@@ -161,6 +173,7 @@ delete_rows(SyncMerge *merge, SyncStagedRows *rows, SyncCounts *counts)
 
 	if (rows->count == 0)
 		return;
+	sync_shmem_progress_phase(SYNC_PHASE_DELETING, rows->count, true);
 	if (merge->mode == SYNC_MODE_SOFT_DELETE)
 		counts->deleted =
 			sync_merge_update(merge,
@@ -178,12 +191,14 @@ delete_rows(SyncMerge *merge, SyncStagedRows *rows, SyncCounts *counts)
  */
 static void
 write_rows(SyncMerge *merge,
+		   SyncPhase phase,
 		   SyncStagedRows *rows,
 		   SyncWriter write,
 		   SyncCounts *counts)
 {
 	if (rows->count == 0)
 		return;
+	sync_shmem_progress_phase(phase, rows->count, true);
 	if (merge->rejects)
 		sync_merge_sieve(merge, rows, write, counts);
 	else

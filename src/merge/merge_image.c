@@ -21,6 +21,9 @@
 #include "kit/kit_texts.h"
 #include "merge/merge_compose.h"
 #include "merge/merge_image.h"
+#include "shmem/shmem_progress.h"
+
+#define ROWS_A_REPORT 4096
 
 /* the column of a locked row that has what was there before */
 #define BEFORE_COLUMN "\"sync_ext before\""
@@ -30,6 +33,10 @@ static char *image_key(SyncMerge *merge);
 static int64 write_keeping(SyncMerge *merge,
 						   const char *sql,
 						   SyncStagedRows *rows);
+static int64 write_telling(SyncMerge *merge,
+						   const char *sql,
+						   SyncStagedRows *rows);
+static void count_row(void *count, int ncells, char **cells);
 static TupleDesc image_columns(void);
 static bool is_named(List *names, const char *name);
 static void append_texts(StringInfo sql, SyncMerge *merge, int first, int last);
@@ -175,7 +182,7 @@ write_keeping(SyncMerge *merge, const char *sql, SyncStagedRows *rows)
 	int settings;
 
 	if (merge->keep == NULL)
-		return sync_kit_spi_run_with(sql, NULL, rows);
+		return write_telling(merge, sql, rows);
 
 	images = sync_kit_staged_create("sync_images", image_columns(), false);
 	settings = sync_kit_texts_enter();
@@ -185,6 +192,34 @@ write_keeping(SyncMerge *merge, const char *sql, SyncStagedRows *rows)
 		merge->keep(merge->keep_arg, images);
 	sync_kit_staged_free(images);
 	return written;
+}
+
+/*
+ * Run a statement, and let others see how far it is, where somebody could look.
+ * A table with rules cannot return rows.
+ */
+static int64
+write_telling(SyncMerge *merge, const char *sql, SyncStagedRows *rows)
+{
+	int64 count = 0;
+
+	if (rows->count < ROWS_A_REPORT || !sync_shmem_progress_is_seen() ||
+		merge->target->relation->rd_rel->relhasrules)
+		return sync_kit_spi_run_with(sql, NULL, rows);
+	return sync_kit_spi_run_with_sink(psprintf("%s RETURNING NULL", sql),
+									  rows,
+									  count_row,
+									  &count);
+}
+
+/*
+ * Count a row, and now and then tell how many there were; a SyncRowSink.
+ */
+static void
+count_row(void *count, int ncells, char **cells)
+{
+	if (++*(int64 *) count % ROWS_A_REPORT == 0)
+		sync_shmem_progress_rows(*(int64 *) count);
 }
 
 /*

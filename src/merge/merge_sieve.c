@@ -20,6 +20,7 @@
 
 #include "kit/kit_attempt.h"
 #include "merge/merge.h"
+#include "shmem/shmem_progress.h"
 
 #define CHUNK_ROWS 1024
 
@@ -89,6 +90,7 @@ sieve_rows(Sieve *sieve, SyncStagedRows *rows)
 		sieve_chunk(sieve, chunk);
 		sync_kit_staged_free(chunk);
 		MemoryContextReset(scratch);
+		sync_shmem_progress_rows(rows->count - Max(left - CHUNK_ROWS, 0));
 	}
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(scratch);

@@ -23,6 +23,7 @@
 #include "utils/snapmgr.h"
 
 #include "progress/progress.h"
+#include "shmem/shmem_progress.h"
 
 /* so few touched keys are read by a plan that is kept */
 #define TOUCHED_FEW 128
@@ -96,10 +97,14 @@ sync_progress_run(SyncProgressRequest *request, SyncLineSink sink, void *arg)
 		.sink_arg = arg,
 	};
 
+	sync_shmem_progress_begin(reported.run->operation,
+							  reported.run->subject,
+							  request->dry_run);
 	if (request->dry_run)
 		perform(&reported);
 	else
 		sync_history_guard(reported.run, perform_writing, &reported);
+	sync_shmem_progress_end();
 }
 
 /*
@@ -162,11 +167,13 @@ perform(ReportedRun *reported)
 	rules = sync_progress_load_rules(request->rule,
 									 request->competition,
 									 writes ? SYNC_RULE_APPLY : SYNC_RULE_READ);
+	sync_shmem_progress_phase(SYNC_PHASE_CONNECTING, -1, false);
 	sync_progress_open_site(&site, request->environment, writes);
 	sync_progress_inspect(&site, rules);
 	if (writes)
 	{
 		/* what another run did while this one waited for it is to be seen */
+		sync_shmem_progress_phase(SYNC_PHASE_WAITING, -1, false);
 		lock_progress(&site, rules);
 		PushActiveSnapshot(GetTransactionSnapshot());
 	}
@@ -174,8 +181,15 @@ perform(ReportedRun *reported)
 	foreach(cell, rules)
 		outcomes =
 			lappend(outcomes, prepare_rule(&site, lfirst(cell), request));
+	sync_shmem_progress_phase(SYNC_PHASE_RECONCILING,
+							  list_length(outcomes),
+							  true);
 	while (applied < list_length(outcomes))
+	{
 		applied += apply_rules(&site, outcomes, applied, request);
+		sync_shmem_progress_rows(applied);
+	}
+	sync_shmem_progress_phase(SYNC_PHASE_FINISHING, -1, false);
 	check_evidence(request, outcomes);
 	sync_progress_report(request,
 						 &site,

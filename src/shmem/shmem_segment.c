@@ -17,6 +17,7 @@
 
 #include "shmem/shmem_lanes.h"
 #include "shmem/shmem_launcher.h"
+#include "shmem/shmem_progress.h"
 #include "shmem/shmem_segment.h"
 #include "shmem/shmem_workers.h"
 
@@ -27,6 +28,7 @@ static const SyncShmemRoom rooms[] = {
 	{sync_shmem_lanes_size, sync_shmem_lanes_attach},
 	{sync_shmem_workers_size, sync_shmem_workers_attach},
 	{sync_shmem_launcher_size, sync_shmem_launcher_attach},
+	{sync_shmem_progress_size, sync_shmem_progress_attach},
 };
 
 static bool available = false; /* this process has the segment */

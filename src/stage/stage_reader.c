@@ -15,7 +15,10 @@
 
 #include "kit/kit_order.h"
 #include "kit/kit_print.h"
+#include "shmem/shmem_progress.h"
 #include "stage/stage_records.h"
+
+#define ROWS_A_REPORT 1024
 
 /* Where rows come from, each valid until the second call of "next" from there */
 typedef struct RowOrigin
@@ -37,10 +40,12 @@ struct SyncReader
 	SyncRow *ahead;		   /* read, and not handed out */
 	MemoryContext scratch; /* for the row that is set aside */
 	bool started;
-	int64 rows;
+	int64 passed;	  /* rows that came from the source */
+	int64 rows;		  /* rows that were looked at */
 	int64 superseded; /* rows that another one with their key replaced */
 };
 
+static SyncRow *next_of_origin(void *reader);
 static SyncRow *read_ahead(SyncReader *reader);
 static bool is_set_aside(SyncReader *reader, SyncRow *row);
 static const char *null_in_key(SyncReader *reader, SyncRow *row);
@@ -83,6 +88,8 @@ sync_stage_read(SyncSource *source, SyncReading *reading)
 		reader->origin.arg = sync_stage_query_start(source, reading, &ordered);
 	}
 	reader->sorted = reader->origin;
+	reader->sorted.next = next_of_origin;
+	reader->sorted.arg = reader;
 	if (reading->nkeys == 0)
 		return reader;
 
@@ -96,8 +103,8 @@ sync_stage_read(SyncSource *source, SyncReading *reading)
 		reader->sorted.end = sync_stage_sort_end;
 		reader->sorted.arg =
 			sync_stage_sort_start(reading,
-								  reader->origin.next,
-								  reader->origin.arg,
+								  next_of_origin,
+								  reader,
 								  source->records ? reading->order_by : NIL);
 	}
 	return reader;
@@ -149,7 +156,7 @@ sync_stage_expected(SyncReader *reader)
 void
 sync_stage_read_end(SyncReader *reader)
 {
-	if (reader->sorted.arg != reader->origin.arg)
+	if (reader->sorted.arg != reader)
 		reader->sorted.end(reader->sorted.arg);
 	reader->origin.end(reader->origin.arg);
 }
@@ -200,6 +207,24 @@ sync_stage_turn(SyncRowTurns *turns)
 	turns->turn = 1 - turns->turn;
 	MemoryContextReset(turns->contexts[turns->turn]);
 	return &turns->rows[turns->turn];
+}
+
+/*
+ * The next row of the source, and now and then a word of how many there were;
+ * a SyncRowNext.
+ */
+static SyncRow *
+next_of_origin(void *arg)
+{
+	SyncReader *reader = arg;
+	SyncRow *row = reader->origin.next(reader->origin.arg);
+
+	if (row == NULL || ++reader->passed % ROWS_A_REPORT == 0)
+	{
+		sync_shmem_progress_rows(reader->passed);
+		sync_shmem_progress_bytes(sync_stage_bytes(reader->source));
+	}
+	return row;
 }
 
 /*

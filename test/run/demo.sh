@@ -3,7 +3,7 @@
 # demo.sh: show the extension at work.
 #
 # Sets up what is missing, builds, starts a throw-away server in a sandbox, and
-# runs demo.sql in psql as if somebody typed it.  Nothing is left running.
+# runs demo*.sql in psql as if somebody typed it.  Nothing is left running.
 
 . "$(dirname "$0")/sandbox.sh"
 
@@ -21,6 +21,24 @@ type_out() {
 		!/^--/ && NF { within = !/;[ \t]*$/ && !/^\\/ }' "$1"
 }
 
+# Run a script in psql as if somebody typed it.
+show() {
+	type_out "$RUN/$1" | ordinary "$bindir/psql" -Xq -v ON_ERROR_STOP=1 demo ||
+		die "the demo failed; the server's log is $LOGS/server.log"
+}
+
+# Run a statement, and print how far it is until it is done.
+watch_run() {
+	printf 'demo=# %s;\n' "$1"
+	ordinary "$bindir/psql" -X -c "$1" demo >"$LOGS/run.log" 2>&1 &
+	while kill -0 $! 2>/dev/null; do
+		sleep 0.25
+		ordinary "$bindir/psql" -XAtqf "$RUN/demo_watch.sql" demo
+	done
+	wait $! || die "the demo failed: $(cat "$LOGS/run.log")"
+	cat "$LOGS/run.log"
+}
+
 "$RUN/setup.sh" server
 say "building"
 open_sandbox tmp_demo
@@ -30,12 +48,16 @@ bindir=$("$PG_CONFIG" --bindir)
 say "starting a server of its own"
 ordinary "$bindir/initdb" -D "$SANDBOX/data" -U postgres -A trust -N -E UTF8 --locale=C.UTF-8 >"$LOGS/initdb.log"
 ordinary "$bindir/pg_ctl" -D "$SANDBOX/data" -l "$LOGS/server.log" -w start >/dev/null \
-	-o "-c fsync=off -c listen_addresses= -c unix_socket_directories=$TMPDIR"
+	-o "-c fsync=off -c listen_addresses= -c unix_socket_directories=$TMPDIR -c shared_preload_libraries=sync_ext"
 export PGHOST=$TMPDIR PGUSER=postgres PGCLIENTENCODING=UTF8 PAGER=
 ordinary "$bindir/createdb" demo
 
-say "psql"
-type_out "$RUN/demo.sql" | ordinary "$bindir/psql" -X -v ON_ERROR_STOP=1 demo ||
-	die "the demo failed; the server's log is $LOGS/server.log"
+say "progress: what is done is said to be done"
+show demo.sql
+
+say "streams: half a million rows of another database"
+show demo_streams.sql
+watch_run "SELECT rows_read, inserted, updated, unchanged, bytes, duration FROM sync_run('athletes')"
+show demo_again.sql
 ordinary "$bindir/pg_ctl" -D "$SANDBOX/data" -m fast -w stop >/dev/null
 say "done: the server is stopped and removed"
