@@ -33,8 +33,9 @@ typedef struct SyncRemote
 	dlist_node node; /* in the list of open remotes */
 	char *server;	 /* name of the foreign server */
 	struct pg_conn *conn;
-	int nest_level; /* of the local (sub)transaction it belongs to */
-	bool commit;	/* commits together with that transaction */
+	int nest_level;	  /* of the local (sub)transaction it belongs to */
+	bool commit;	  /* commits together with that transaction */
+	const char *sent; /* the statement that was sent last; its sender's */
 	SyncRemoteFailure on_failure;
 	void *failure_arg;
 
@@ -66,6 +67,14 @@ extern void sync_remote_close(SyncRemote *remote);
 /* in remote_connect.c */
 extern void sync_remote_connect(SyncRemote *remote);
 extern void sync_remote_disconnect(SyncRemote *remote);
+
+/* in remote_hint.c */
+extern const char *sync_remote_connect_hint(SyncRemote *remote,
+											const char *reason);
+extern const char *sync_remote_failure_hint(SyncRemote *remote,
+											const char *state,
+											const char *message,
+											const char *position);
 
 /* in remote_query.c */
 extern void sync_remote_run(SyncRemote *remote,

@@ -358,7 +358,8 @@ report_not_connected(SyncRemote *remote, const char *reason)
 	ereport(ERROR,
 			errcode(ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION),
 			errmsg("could not connect to server \"%s\"", remote->server),
-			errdetail_internal("%s", text));
+			errdetail_internal("%s", text),
+			errhint("%s", sync_remote_connect_hint(remote, text)));
 }
 
 /*

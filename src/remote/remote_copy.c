@@ -34,6 +34,7 @@ sync_remote_describe(SyncRemote *remote, const char *query)
 	List *columns = NIL;
 	PGresult *result;
 
+	remote->sent = query;
 	if (!PQsendPrepare(remote->conn, "", query, 0, NULL))
 		sync_remote_report_lost(remote);
 	sync_remote_flush(remote);
@@ -113,6 +114,7 @@ sync_remote_same_encoding(SyncRemote *remote)
 void
 sync_remote_copy_start(SyncRemote *remote, const char *sql)
 {
+	remote->sent = sql;
 	if (!PQsendQuery(remote->conn, sql))
 		sync_remote_report_lost(remote);
 	sync_remote_flush(remote);

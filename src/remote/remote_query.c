@@ -65,6 +65,7 @@ sync_remote_run(SyncRemote *remote, const char *sql, SyncRowSink sink, void *arg
 static void
 send_query(SyncRemote *remote, const char *sql)
 {
+	remote->sent = sql;
 	if (!PQsendQuery(remote->conn, sql) || !PQsetSingleRowMode(remote->conn))
 		sync_remote_report_lost(remote);
 	sync_remote_flush(remote);
@@ -161,6 +162,7 @@ sync_remote_report_failure(SyncRemote *remote, PGresult *result)
 		PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL),
 		PQresultErrorField(result, PG_DIAG_MESSAGE_HINT),
 		PQresultErrorField(result, PG_DIAG_CONTEXT),
+		PQresultErrorField(result, PG_DIAG_STATEMENT_POSITION),
 	};
 	const char *state;
 
@@ -174,6 +176,9 @@ sync_remote_report_failure(SyncRemote *remote, PGresult *result)
 	PQclear(result);
 
 	state = fields[0];
+	if (fields[3] == NULL)
+		fields[3] =
+			sync_remote_failure_hint(remote, state, fields[1], fields[5]);
 	ereport(ERROR,
 			errcode(MAKE_SQLSTATE(state[0],
 								  state[1],
