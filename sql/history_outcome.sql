@@ -20,7 +20,7 @@ INSERT INTO states VALUES
 	('0A000'), ('0P000'), ('22023'), ('25006'), ('28000'), ('28P01'), ('2F003'), ('3D000'), ('3F000'),
 	('42501'), ('42601'), ('42703'), ('42704'), ('42P01'), ('42P10'), ('55P02'), ('F0000'), ('HV00D'),
 	('21000'), ('22003'), ('22P02'), ('22P04'), ('23502'), ('23505'), ('23514'), ('25P02'), ('40001'), ('40P01'),
-	('44000'), ('54000'), ('55000'), ('55006'), ('55P03'), ('P0001'), ('P0004'), ('SY003'), ('72000'), ('ZZZZZ'),
+	('44000'), ('54000'), ('55000'), ('55006'), ('55P03'), ('P0001'), ('P0004'), ('SY001'), ('SY002'), ('SY003'), ('SY006'), ('72000'), ('ZZZZZ'),
 	('53100'), ('53200'), ('53300'), ('57014'), ('58030'), ('58P01'), ('XX000'), ('XX001');
 DO $$
 DECLARE
@@ -42,10 +42,10 @@ CREATE SERVER unmapped FOREIGN DATA WRAPPER postgres_fdw;
 CREATE USER MAPPING FOR CURRENT_USER SERVER nowhere OPTIONS (user 'nobody', password 'secret');
 SELECT sync_create_stream('nowhere', 'target', '{id}', 'SELECT 1 AS id', 'nowhere');
 SELECT sync_create_stream('unmapped', 'target', '{id}', 'SELECT 1 AS id', 'unmapped');
-SELECT split_part(complaint($$SELECT sync_run('nowhere')$$), ' ', 1);
-SELECT split_part(complaint($$SELECT sync_run('unmapped')$$), ' ', 1);
-SELECT split_part(complaint($$SELECT sync_upsert('target', 'SELECT 1 AS id FROM nothing', '{id}')$$), ' ', 1);
-SELECT split_part(complaint($$SELECT sync_upsert('target', 'SELECT 0 AS id', '{id}')$$), ' ', 1);
+SELECT left(complaint($$SELECT sync_run('nowhere')$$), 5) LIMIT 1;
+SELECT left(complaint($$SELECT sync_run('unmapped')$$), 5) LIMIT 1;
+SELECT left(complaint($$SELECT sync_upsert('target', 'SELECT 1 AS id FROM nothing', '{id}')$$), 5) LIMIT 1;
+SELECT left(complaint($$SELECT sync_upsert('target', 'SELECT 0 AS id', '{id}')$$), 5) LIMIT 1;
 SELECT inserted FROM sync_upsert('target', 'SELECT 1 AS id', '{id}');
 SELECT count(*) > 0 FROM sync_progress(false, rule => 'none');
 SELECT operation, subject, status, outcome, error_sqlstate FROM sync_history ORDER BY history_id;

@@ -12,6 +12,7 @@
 #include "postgres.h"
 
 #include "history/history.h"
+#include "kit/kit_error.h"
 
 static const char *outcome_of_class(int class);
 
@@ -29,11 +30,14 @@ sync_history_outcome(const ErrorData *error)
 	switch (error->sqlerrcode)
 	{
 		case ERRCODE_FDW_UNABLE_TO_ESTABLISH_CONNECTION:
+		case SYNC_ERRCODE_HTTP_TRANSPORT:
+		case SYNC_ERRCODE_HTTP_STATUS:
 			return "connection";
 		case ERRCODE_INVALID_PARAMETER_VALUE:
 		case ERRCODE_READ_ONLY_SQL_TRANSACTION:
 		case ERRCODE_S_R_E_PROHIBITED_SQL_STATEMENT_ATTEMPTED:
 		case ERRCODE_CANT_CHANGE_RUNTIME_PARAM:
+		case ERRCODE_UNDEFINED_FILE:
 			return "configuration";
 		case ERRCODE_QUERY_CANCELED:
 			return "unexpected";
