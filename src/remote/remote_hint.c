@@ -31,15 +31,18 @@ typedef struct ConnectHint
 	const char *hint;
 } ConnectHint;
 
+#define WANTS_SSL \
+	"If pg_hba.conf there wants SSL, set option sslmode of server %s to 'require'; else let it have a line for that role, database and address."
+
 static const ConnectHint connect_hints[] = {
 	{"no answer within",
 	 "The host might be down, or a firewall in between; option connect_timeout of server %s says how long to wait."},
 	{"server does not support SSL",
 	 "Turn on ssl there, or set option sslmode of server %s to 'prefer' where the network can be trusted."},
-	{"no encryption", "Set option sslmode of server %s to 'require'."},
-	{"SSL off", "Set option sslmode of server %s to 'require'."},
+	{"no encryption", WANTS_SSL},
+	{"SSL off", WANTS_SSL}, /* servers before 14 */
 	{"no pg_hba.conf entry",
-	 "Let pg_hba.conf there have a line for the role, the database and the address that the detail names; those of server %s come from its options and its user mapping."},
+	 "Let pg_hba.conf there have a line for that role, database and address; server %s and its user mapping say which."},
 	{"password authentication failed",
 	 "Set option password of the user mapping for server %s to that of the role there."},
 	{"no password supplied",
@@ -58,6 +61,7 @@ static const char *rights_hint(SyncRemote *remote,
 							   const char *message,
 							   const char *name);
 static char *name_at(const char *sql, const char *position);
+static const char *skip_blanks(const char *text);
 static const char *skip_identifier(const char *text);
 static const char *ask(SyncRemote *remote, const char *sql);
 static void ask_after_rollback(SyncRemote *remote,
@@ -200,9 +204,26 @@ name_at(const char *sql, const char *position)
 	for (int left = atoi(position) - 1; left > 0 && *begin; left--)
 		begin += pg_mblen(begin);
 	end = skip_identifier(begin);
-	while (end && *end == '.')
-		end = skip_identifier(end + 1);
-	return end ? pnstrdup(begin, end - begin) : NULL;
+	while (end)
+	{
+		const char *next = skip_blanks(end);
+
+		if (*next != '.')
+			return pnstrdup(begin, end - begin);
+		end = skip_identifier(skip_blanks(next + 1));
+	}
+	return NULL;
+}
+
+/*
+ * The place behind blanks.
+ */
+static const char *
+skip_blanks(const char *text)
+{
+	while (isspace((unsigned char) *text))
+		text++;
+	return text;
 }
 
 /*
