@@ -106,6 +106,16 @@ SELECT action, key FROM sync_diff('edge', 0);
 SELECT action, key FROM sync_diff('edge', 2);
 SELECT sync_drop_stream('edge');
 
+-- keys that become one by rounding: which of them is the last is said by order_by
+CREATE TABLE rounded (k numeric(9,0), t timestamptz(0), v text, PRIMARY KEY (k, t));
+SELECT sync_create_stream('edge', 'rounded', '{k, t}', $$
+	SELECT * FROM (VALUES (1.1, '2026-01-01 10:00:00.2'::timestamptz, 'new', 2), (1.2, '2026-01-01 10:00:00.1', 'old', 1)) AS r (k, t, v, changed)$$,
+	duplicates => 'last', order_by => '{changed}');
+SELECT inserted FROM sync_run('edge');
+SELECT k, v FROM rounded;
+SELECT inserted, unchanged FROM sync_run('edge');
+SELECT sync_drop_stream('edge');
+
 -- no one can keep a run waiting who may not write into its target
 CREATE ROLE edge_reader;
 CREATE ROLE edge_writer;

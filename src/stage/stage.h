@@ -132,6 +132,7 @@ extern void sync_stage_server_end(void *reader);
 extern Oid sync_stage_source_type(SyncSource *source,
 								  SyncReading *reading,
 								  int column);
+extern char *sync_stage_rounded(SyncReading *reading, int key, char *value);
 extern bool sync_stage_is_binary(SyncSource *source, SyncReading *reading);
 extern bool sync_stage_is_ordered(SyncSource *source, SyncReading *reading);
 

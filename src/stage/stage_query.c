@@ -187,13 +187,16 @@ compose_query(SyncSource *source, SyncReading *reading, bool cast, bool ordered)
 	{
 		Form_pg_attribute column = TupleDescAttr(reading->desc, i);
 
-		appendStringInfo(&sql,
-						 "%s%s",
-						 separator,
-						 sync_kit_order_column(compose_column(source,
-															  column,
-															  cast),
-											   column));
+		appendStringInfo(
+			&sql,
+			"%s%s",
+			separator,
+			sync_kit_order_column(sync_stage_rounded(reading,
+													 i,
+													 compose_column(source,
+																	column,
+																	cast)),
+								  column));
 		separator = ", ";
 	}
 	foreach(cell, reading->order_by)

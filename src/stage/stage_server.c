@@ -254,7 +254,9 @@ compose_copy(SyncSource *source, SyncReading *reading, bool binary, bool ordered
 		appendStringInfo(&sql,
 						 "%s%s",
 						 separator,
-						 sync_kit_order_clause(name,
+						 sync_kit_order_clause(sync_stage_rounded(reading,
+																  i,
+																  name),
 											   sync_stage_source_type(source,
 																	  reading,
 																	  i)));

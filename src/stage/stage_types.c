@@ -16,6 +16,7 @@
 #include "catalog/pg_type.h"
 #include "commands/defrem.h"
 #include "mb/pg_wchar.h"
+#include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
 #include "kit/kit_order.h"
@@ -80,6 +81,30 @@ sync_stage_is_ordered(SyncSource *source, SyncReading *reading)
 			return false;
 	}
 	return true;
+}
+
+/*
+ * A value of a key column to be sorted by, given as SQL.  Where the order of rows
+ * with one key matters, one that the target will round is rounded before that, or
+ * what is cut off would tell such rows apart.
+ */
+char *
+sync_stage_rounded(SyncReading *reading, int key, char *value)
+{
+	Form_pg_attribute column = TupleDescAttr(reading->desc, key);
+	int32 typmod = column->atttypmod;
+	Oid type = getBaseTypeAndTypmod(column->atttypid, &typmod);
+
+	/* a text that is too long is an error */
+	if (reading->order_by == NIL || typmod < 0 ||
+		OidIsValid(get_typcollation(type)))
+		return value;
+	return psprintf("CAST(%s AS %s)",
+					value,
+					format_type_extended(type,
+										 typmod,
+										 FORMAT_TYPE_TYPEMOD_GIVEN |
+											 FORMAT_TYPE_FORCE_QUALIFY));
 }
 
 /*
