@@ -23,6 +23,7 @@
 #include "kit/kit_settings.h"
 #include "kit/kit_spi.h"
 #include "kit/kit_texts.h"
+#include "shmem/shmem_progress.h"
 
 /* An undo under way */
 typedef struct UndoWork
@@ -69,10 +70,12 @@ sync_flow_undo(int64 history_id, bool dry_run)
 	sync_history_start(work.run, "undo");
 	work.run->subject = psprintf("run " INT64_FORMAT, history_id);
 	work.run->environment = sync_guc_environment;
+	sync_shmem_progress_begin(work.run->operation, work.run->subject, dry_run);
 	if (dry_run)
 		perform(&work);
 	else
 		sync_history_guard(work.run, perform_writing, &work);
+	sync_shmem_progress_end();
 	return work.run;
 }
 
@@ -106,9 +109,11 @@ perform(UndoWork *work)
 	sync_undo_check_later(undo->undone);
 	undo->images = sync_undo_images(undo->undone);
 	settings = sync_kit_texts_enter();
+	sync_shmem_progress_phase(SYNC_PHASE_COMPARING, undo->images->count, true);
 	check_unchanged(work);
 	count_images(work);
 	sync_kit_texts_leave(settings);
+	sync_shmem_progress_phase(SYNC_PHASE_UPDATING, undo->images->count, true);
 	if (!work->dry_run)
 		write_back(work);
 	sync_kit_staged_free(undo->images);
@@ -130,6 +135,7 @@ open_undo(UndoWork *work)
 	undo->target = sync_merge_open_target(undo->undone->target);
 	if (work->dry_run)
 		return;
+	sync_shmem_progress_phase(SYNC_PHASE_WAITING, -1, false);
 	sync_merge_lock_target(undo->target);
 	(void) sync_kit_spi_run(psprintf("LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE",
 									 undo->target->rows),
