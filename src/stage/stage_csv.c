@@ -28,10 +28,11 @@ struct SyncCsvReader
 	const char *path;
 	CopyFromState copy;
 	SyncHeader header;
+	char last; /* byte that was read */
 };
 
 /* what feed_copy reads; set before each call into the COPY code */
-static SyncBytes *feeding = NULL;
+static SyncCsvReader *feeding = NULL;
 
 static CopyFromState begin_copy(SyncCsvReader *reader, SyncFileFormat *format);
 static int feed_copy(void *buffer, int least, int most);
@@ -52,7 +53,7 @@ sync_stage_csv_open(SyncBytes *bytes, const char *path, SyncFileFormat *format)
 	reader->bytes = bytes;
 	reader->path = path;
 	reader->header.encoding = format->encoding;
-	feeding = bytes;
+	feeding = reader;
 	reader->copy = begin_copy(reader, format);
 	if (format->header == NIL)
 		read_header(reader);
@@ -101,6 +102,9 @@ sync_stage_csv_next(SyncCsvReader *reader, SyncRecord *record)
 	record->cells = cells;
 	record->ncells = ncells;
 	record->header = &reader->header;
+	record->unterminated =
+		INPUT_BUF_BYTES(reader->copy) == 0 && reader->copy->input_reached_eof &&
+		reader->last != '\n' && reader->last != '\r';
 	record->file = reader->path;
 	return true;
 }
@@ -145,7 +149,11 @@ begin_copy(SyncCsvReader *reader, SyncFileFormat *format)
 static int
 feed_copy(void *buffer, int least, int most)
 {
-	return sync_kit_bytes_read(feeding, buffer, most);
+	int length = sync_kit_bytes_read(feeding->bytes, buffer, most);
+
+	if (length > 0)
+		feeding->last = ((char *) buffer)[length - 1];
+	return length;
 }
 
 /*
@@ -161,7 +169,7 @@ read_cells(SyncCsvReader *reader, char ***cells, int *ncells)
 	};
 	bool found;
 
-	feeding = reader->bytes;
+	feeding = reader;
 	error_context_stack = &frame;
 	found = NextCopyFromRawFields(reader->copy, cells, ncells);
 	error_context_stack = frame.previous;

@@ -40,6 +40,7 @@ static void read_json(SyncColumns *columns, SyncRecord *record);
 static void encode(SyncRecord *record);
 static SyncCompatJsonResult start_field(void *arg, char *name, bool isnull);
 static SyncCompatJsonResult end_field(void *arg, char *name, bool isnull);
+static void report_cut(SyncRecord *record);
 static void report_syntax(SyncRecord *record,
 						  JsonLexContext *lexer,
 						  JsonParseErrorType error);
@@ -160,6 +161,8 @@ read_cells(SyncColumns *columns, SyncRecord *record)
 	SyncHeader *header = record->header;
 	SyncField *fields = sync_stage_columns_fields(columns);
 
+	if (record->ncells < header->count && record->unterminated)
+		report_cut(record);
 	if (record->ncells != header->count)
 		ereport(ERROR,
 				errcode(ERRCODE_BAD_COPY_FILE_FORMAT),
@@ -286,6 +289,21 @@ end_field(void *arg, char *name, bool isnull)
 }
 
 /*
+ * Raise that the file ends in the middle of a record.
+ */
+static void
+report_cut(SyncRecord *record)
+{
+	ereport(ERROR,
+			errcode(ERRCODE_DATA_CORRUPTED),
+			errmsg("file \"%s\" is cut off", record->file),
+			errdetail("It ends at line " INT64_FORMAT
+					  ", in the middle of a record.",
+					  record->line),
+			errhint("Write it anew, for instance under another name first."));
+}
+
+/*
  * Raise what the parser found.  The last record of a file that ends in the
  * middle of it is no record that is wrong, but a file that is.
  */
@@ -296,13 +314,7 @@ report_syntax(SyncRecord *record,
 {
 	if (record->unterminated &&
 		lexer->token_terminator >= record->text + record->length)
-		ereport(ERROR,
-				errcode(ERRCODE_DATA_CORRUPTED),
-				errmsg("file \"%s\" is cut off", record->file),
-				errdetail("It ends at line " INT64_FORMAT
-						  ", in the middle of a record.",
-						  record->line),
-				errhint("Write it anew, for instance under another name first."));
+		report_cut(record);
 	lexer = sync_compat_json_lexer(unconstify(char *, record->text),
 								   record->length,
 								   GetDatabaseEncoding());

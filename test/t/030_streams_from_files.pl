@@ -216,6 +216,9 @@ is(rows(), '', 'an array that is cut off fails the run, wherever that is');
 like(load(write_file('part.ndjson', qq~{"id": 1}\n{"id": 2, "na~)), qr/ERROR:  file ".*part.ndjson" is cut off\nDETAIL:  It ends at line 2, in the middle of a record/, 'and so does the last line of NDJSON');
 like(load("$folder/part.ndjson", 'max_rejects => 5'), qr/is cut off/, 'even where records may be put aside');
 like(load(write_file('part.csv', qq{id,name\n1,"a})), qr/unterminated CSV quoted field/, 'and CSV inside of quotes');
+like(load(write_file('part.csv', qq{id,name,born\n1,a,2001-02-03\n2,b}), 'max_rejects => 5'), qr/ERROR:  file ".*part.csv" is cut off\nDETAIL:  It ends at line 3/, 'or in the last line');
+is(load(write_file('short.csv', qq{id,name\n1,a\n2,b}), 'max_rejects => 5'), '2|2|0|0|0', 'a last line that is whole needs no end');
+clear();
 for my $wrong (
 	[ 'object.json', '{"id": 1}', qr/does not have the form of the source\nDETAIL:  At line 1, byte 1, it has "\{" instead of an array of records.*"records"/s ],
 	[ 'page.json', '<html>', qr/it has "<" instead of an array/ ],
