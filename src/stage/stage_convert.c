@@ -25,7 +25,7 @@ struct SyncConverter
 	SyncReading *reading;
 	SyncRawRows source;
 	MemoryContext contexts[2]; /* a row stays valid while the next is made */
-	MemoryContext scratch;	   /* for the row that is put aside */
+	MemoryContext scratch;	   /* for an error and the row that it is of */
 	int turn;
 	SyncRaw *raws[CHUNK_ROWS];
 	SyncRow rows[2][CHUNK_ROWS];
@@ -41,6 +41,7 @@ struct SyncConverter
 
 static bool convert_chunk(SyncConverter *converter);
 static bool take_chunk(SyncConverter *converter);
+static void attempt_rest(SyncConverter *converter);
 static void convert_rest(void *converter);
 static void put_aside(SyncConverter *converter, ErrorData *error);
 static void locate_row(void *converter);
@@ -111,12 +112,7 @@ convert_chunk(SyncConverter *converter)
 			convert_rest(converter);
 		else
 			while (converter->at < converter->nraws)
-			{
-				ErrorData *error = sync_kit_attempt(convert_rest, converter);
-
-				if (error)
-					put_aside(converter, error);
-			}
+				attempt_rest(converter);
 		nrows = converter->nrows;
 	}
 	return nrows > 0;
@@ -146,6 +142,21 @@ take_chunk(SyncConverter *converter)
 	}
 	MemoryContextSwitchTo(caller);
 	return converter->nraws > 0;
+}
+
+/*
+ * Convert what is left of the chunk, up to a row that fails, which is put aside.
+ */
+static void
+attempt_rest(SyncConverter *converter)
+{
+	MemoryContext caller = MemoryContextSwitchTo(converter->scratch);
+	ErrorData *error = sync_kit_attempt(convert_rest, converter);
+
+	if (error)
+		put_aside(converter, error);
+	MemoryContextSwitchTo(caller);
+	MemoryContextReset(converter->scratch);
 }
 
 /*
@@ -188,12 +199,10 @@ put_aside(SyncConverter *converter, ErrorData *error)
 {
 	SyncReading *reading = converter->reading;
 	SyncRaw *raw = converter->raws[converter->at];
-	MemoryContext caller;
 
 	if (!sync_kit_is_fault_of_row(error))
 		ReThrowError(error);
 	reading->refused++;
-	caller = MemoryContextSwitchTo(converter->scratch);
 	if (error->column_name == NULL && converter->column >= 0)
 		error->column_name =
 			NameStr(TupleDescAttr(reading->desc, converter->column)->attname);
@@ -201,8 +210,6 @@ put_aside(SyncConverter *converter, ErrorData *error)
 						raw->number,
 						converter->source.print(converter->source.arg, raw),
 						error);
-	MemoryContextSwitchTo(caller);
-	MemoryContextReset(converter->scratch);
 	if (converter->source.renew)
 		converter->source.renew(converter->source.arg);
 	converter->at++;

@@ -268,6 +268,24 @@ write_file('large.json', '{"a": ["' . ('y' x 500_000) . '", {"]": "}"}], "list":
 is(load("$folder/large.json", q{file_options => '{"records": "list"}'}), '50000|50000|0|0|0', 'an array behind much else is read');
 is($node->safe_psql('postgres', q{SELECT count(*) FROM target WHERE name = 'v\"' || id}), '50000', 'whole');
 
+# Memory grows neither with files nor with rejects
+
+write_file('small.ndjson', qq{{"id": 1}\n});
+write_file('rows.ndjson', join "\n", map { qq({"id": $_, "name": "n", "tags": ["a", "b"], "more": {"n": $_}}) } 1 .. 200_000);
+write_file('rejects.ndjson', join "\n", map { qq({"id": "x", "name": "n$_"}) } 1 .. 100_000);
+$node->safe_psql('postgres', join ';', map { "SELECT sync_create_stream('$_', 'target', '{id}', file => '$folder/$_.ndjson', max_reject_share => 1)" } 'small', 'rows', 'rejects');
+SKIP: {
+	my $peak = q{(regexp_match(pg_read_file('/proc/self/status', 0, 10000, true), 'VmHWM:\s*(\d+)'))[1]::int};
+
+	skip 'a sanitizer keeps freed memory back', 1 if ($ENV{LD_PRELOAD} // '') =~ /asan/;
+	is($node->safe_psql('postgres', qq{
+			TRUNCATE target;
+			CREATE TEMP TABLE memory AS SELECT rows_read, $peak AS kb FROM sync_run('small', true);
+			INSERT INTO memory SELECT rows_read, $peak FROM sync_run('rows', true);
+			INSERT INTO memory SELECT rows_read, $peak FROM sync_run('rejects', true);
+			SELECT max(rows_read), max(kb) - min(kb) < 30000 FROM memory}), '200000|t', 'memory grows neither with files nor with rejects');
+}
+
 # In a database of another encoding
 
 write_file('utf8.json', "[{\"id\": 1, \"name\": \"J\xc3\xbcrg\"}, {\"id\": 2, \"name\": \"\xe2\x82\xac\"}, {\"id\": 3, \"name\": \"\\u00fc\"}, {\"id\": 4, \"name\": \"\\u20ac\"}]");
