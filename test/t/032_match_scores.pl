@@ -151,6 +151,20 @@ query(q{ALTER TABLE match_scores DROP CONSTRAINT match_scores_winner_check});
 is(query("SELECT rows_read, inserted, rejected FROM sync_replay_rejects($run)"), '100|25|75', 'what can be merged by now is');
 query(q{DELETE FROM match_scores WHERE winner = 'nobody'; ALTER TABLE match_scores ADD CONSTRAINT match_scores_winner_check CHECK (winner IN ('home', 'away'))});
 
+# Old rows get their ids, and imports know them
+
+write_league('NORTH', [ map { match($_) } 1 .. 100 ]);
+write_league('SOUTH', [ map { match($_, match_id => '') } 201 .. 300 ]);
+query('TRUNCATE match_scores');
+is(import_scores(), '200|200|0|0|0', 'an import');
+query(q{UPDATE match_scores SET tenniscores_match_id = NULL WHERE league = 'SOUTH' OR tenniscores_match_id = 'nndz-7'});
+is(query(q{SELECT * FROM sync_coverage('match_scores', 'tenniscores_match_id')}), '200|99|49.50', 'half of the rows have no id');
+my ($backfill) = slurp_file("$root/docs/match_scores.md") =~ /(CALL sync_backfill\(.*?;)/s;
+query($backfill);
+is(query(q{SELECT * FROM sync_coverage('match_scores', 'tenniscores_match_id')}), '200|200|100.00', 'all of them have one');
+is(import_scores(), '200|1|0|199|0', 'by which the next import knows them, but for one that has another in its file');
+is(query(q{SELECT key->>'players', count FROM sync_find_duplicates('match_scores', '{league,match_date,home_team,away_team,players}')}), '["H7.1", "H7.2", "A7.1", "A7.2"]|2', 'which is found');
+
 # A bad import is taken back
 
 write_league('NORTH', [ map { match($_) } 1 .. 200 ]);
