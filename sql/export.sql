@@ -10,6 +10,10 @@ CREATE TABLE other_rules AS SELECT * FROM sync_progress_rules WHERE NOT shipped;
 DELETE FROM sync_progress_rules WHERE NOT shipped;
 CREATE TABLE other_types AS SELECT * FROM sync_operation_types WHERE NOT shipped;
 DELETE FROM sync_operation_types WHERE NOT shipped;
+CREATE TABLE other_endpoints AS SELECT * FROM sync_endpoints WHERE NOT shipped;
+DELETE FROM sync_endpoints WHERE NOT shipped;
+CREATE TABLE other_providers AS SELECT * FROM sync_providers WHERE NOT shipped;
+DELETE FROM sync_providers WHERE NOT shipped;
 SELECT * FROM sync_export();
 
 CREATE TABLE source (id int, "It's" text, at timestamptz);
@@ -37,6 +41,8 @@ INSERT INTO sync_progress_rules (rule_name, position, enabled, label, evidence, 
 UPDATE sync_progress_rules SET enabled = false WHERE rule_name = 'season';
 SELECT sync_track_progress('export 2');
 INSERT INTO sync_operation_types (operation_type, handler, timeout, backoff_base, retry_sqlstates) VALUES ('export', 'pg_catalog.now()', '1 h', '1 s', '{40}');
+INSERT INTO sync_providers (provider_name, base_url, headers) VALUES ('export_web', 'https://example.org', '{"X": "it''s"}');
+INSERT INTO sync_endpoints (endpoint_name, provider_name, path, key, timeout_ms, repeatable) VALUES ('export_things', 'export_web', '/things', '{id}', 500, true);
 SELECT * FROM sync_export();
 
 -- out and in again: the same export, the same rows, under whatever settings
@@ -52,6 +58,8 @@ UPDATE sync_progress_rules SET shipped = true, enabled = true WHERE rule_name = 
 RESET session_replication_role;
 SELECT count(sync_drop_stream(stream_name)) FROM sync_streams;
 DELETE FROM sync_operation_types WHERE NOT shipped;
+DELETE FROM sync_endpoints WHERE NOT shipped;
+DELETE FROM sync_providers WHERE NOT shipped;
 SELECT count(*) FROM sync_checks;
 SET intervalstyle = iso_8601;
 SET datestyle = German;
@@ -71,8 +79,6 @@ RESET datestyle;
 -- what a definition says can be said by the functions that make it, and is in the export: a new argument belongs there too
 SELECT array_agg(name ORDER BY n) AS arguments FROM pg_proc, unnest(proargnames) WITH ORDINALITY AS a (name, n) WHERE proname = 'sync_create_stream';
 SELECT array_agg(name ORDER BY n) AS arguments FROM pg_proc, unnest(proargnames) WITH ORDINALITY AS a (name, n) WHERE proname = 'sync_add_check';
-SELECT array_agg(attname ORDER BY attnum) AS columns FROM pg_attribute WHERE attrelid = 'sync_operation_types'::regclass AND attnum > 0;
-SELECT array_agg(attname ORDER BY attnum) AS columns FROM pg_attribute WHERE attrelid = 'sync_progress_rules'::regclass AND attnum > 0;
 
 SELECT sync_untrack_progress('export 2');
 SELECT count(sync_drop_stream(stream_name)) FROM sync_streams;
@@ -81,6 +87,10 @@ DELETE FROM sync_operation_types WHERE NOT shipped;
 SET session_replication_role = replica;
 UPDATE sync_progress_rules SET shipped = true, enabled = true WHERE rule_name = 'season';
 RESET session_replication_role;
+DELETE FROM sync_endpoints WHERE endpoint_name = 'export_things';
+DELETE FROM sync_providers WHERE provider_name = 'export_web';
+INSERT INTO sync_providers TABLE other_providers;
+INSERT INTO sync_endpoints TABLE other_endpoints;
 INSERT INTO sync_progress_rules TABLE other_rules;
 INSERT INTO sync_streams TABLE others;
 INSERT INTO sync_operation_types TABLE other_types;

@@ -88,9 +88,6 @@ extern char *sync_check_compose_sample(SyncCheck *check,
 extern SyncFinding *sync_check_judge(SyncCheck *check,
 									 SyncCheckSubject *subject);
 
-/* in check_export.c */
-extern void sync_check_export(SyncRowSink sink, void *arg);
-
 /* in check_look.c */
 extern void sync_check_coverage(Oid relation,
 								const char *column,

@@ -7,8 +7,7 @@
  */
 #include "postgres.h"
 
-#include "check/check.h"
-#include "kit/kit_export.h"
+#include "check/check_export.h"
 
 /*
  * Give the statements that add the checks, in the order of their streams.

@@ -3,8 +3,9 @@
  * export_sql.c
  *	  All definitions as the SQL that makes them again.
  *
- * Each part that owns definitions has a function that gives its own, built of
- * kit_export.c; here they stand in the order in which they can be made.
+ * Each part that owns definitions has a function that gives its own, with
+ * kit_export.c, and declares it in a header of its own.  Here they stand in the
+ * order in which they can be made.
  *
  *-------------------------------------------------------------------------
  */
@@ -12,11 +13,12 @@
 
 #include "fmgr.h"
 
-#include "check/check.h"
-#include "flow/flow.h"
+#include "check/check_export.h"
+#include "flow/flow_export.h"
 #include "kit/kit_result.h"
-#include "progress/progress.h"
-#include "queue/queue.h"
+#include "progress/progress_export.h"
+#include "provider/provider_export.h"
+#include "queue/queue_export.h"
 
 PG_FUNCTION_INFO_V1(sync_sql_export);
 
@@ -31,6 +33,7 @@ sync_sql_export(PG_FUNCTION_ARGS)
 		sync_flow_export,
 		sync_check_export, /* of streams */
 		sync_queue_export,
+		sync_provider_export,
 	};
 	SyncResult *result = sync_kit_result_start(fcinfo, true);
 

@@ -137,9 +137,6 @@ extern void sync_flow_keep(SyncFlow *flow, SyncDelta *delta);
 /* in flow_undo.c */
 extern SyncRun *sync_flow_undo(int64 history_id, bool dry_run);
 
-/* in flow_export.c */
-extern void sync_flow_export(SyncRowSink sink, void *arg);
-
 /* in flow_diff.c */
 extern void sync_flow_diff(SyncStream *stream,
 						   int max_rows,

@@ -7,8 +7,7 @@
  */
 #include "postgres.h"
 
-#include "flow/flow.h"
-#include "kit/kit_export.h"
+#include "flow/flow_export.h"
 
 /*
  * Give the statements that create the streams, in the order of their names.  How

@@ -18,6 +18,20 @@
 #include "kit/kit_ident.h"
 #include "kit/kit_spi.h"
 
+/* the columns of read_columns, in the order of its SELECT list */
+enum ColumnCell
+{
+	COLUMN_NAME,
+	COLUMN_DEFAULT,
+	COLUMN_BARE,
+};
+
+static SyncRows *read_columns(const char *table);
+static void put_row(const char *table,
+					SyncRows *columns,
+					char **cells,
+					SyncRowSink sink,
+					void *arg);
 static bool is_said(const SyncExportItem *item, const char *cell);
 static const char *value_of(const SyncExportItem *item, const char *cell);
 static void put(SyncRowSink sink, void *arg, char *statement);
@@ -80,35 +94,95 @@ sync_kit_export_call(const char *function,
 }
 
 /*
- * Give the statement that inserts a row into a table of ours likewise.
+ * Give the statements that insert the rows of a table of ours, but for those that
+ * are as they were shipped, in the order of some of its columns.
  */
 void
-sync_kit_export_row(const char *table,
-					const SyncExportItem *items,
-					int nitems,
-					char **cells,
-					SyncRowSink sink,
-					void *arg)
+sync_kit_export_table(const char *table,
+					  const char *order_by,
+					  SyncRowSink sink,
+					  void *arg)
+{
+	SyncRows *columns = read_columns(table);
+	SyncRows *rows;
+	StringInfoData sql;
+
+	/* each value, and what it would be anyway */
+	initStringInfo(&sql);
+	for (int i = 0; i < columns->nrows; i++)
+		appendStringInfo(&sql,
+						 "%s %s, %s",
+						 i > 0 ? "," : "SELECT",
+						 sync_kit_quote(columns->rows[i][COLUMN_NAME]),
+						 columns->rows[i][COLUMN_DEFAULT]);
+	appendStringInfo(&sql,
+					 " FROM @extschema@.%s WHERE NOT shipped ORDER BY %s",
+					 table,
+					 order_by);
+	rows = sync_kit_export_read(sql.data);
+	for (int i = 0; i < rows->nrows; i++)
+		put_row(table, columns, rows->rows[i], sink, arg);
+}
+
+/*
+ * Read the columns of a table of ours that a definition consists of; ColumnCell
+ * names what is read of each.
+ */
+static SyncRows *
+read_columns(const char *table)
+{
+	return sync_kit_spi_rows_own("SELECT a.attname,"
+								 " coalesce(pg_get_expr(d.adbin, d.adrelid), 'NULL'),"
+								 " t.typcategory IN ('B', 'N') "
+								 "FROM pg_extension AS x"
+								 " JOIN pg_class AS c ON c.relnamespace = x.extnamespace"
+								 " JOIN pg_attribute AS a ON a.attrelid = c.oid"
+								 " AND a.attnum > 0 AND NOT a.attisdropped"
+								 " AND a.attname <> 'shipped'"
+								 " JOIN pg_type AS t ON t.oid = a.atttypid"
+								 " LEFT JOIN pg_attrdef AS d"
+								 " ON d.adrelid = c.oid AND d.adnum = a.attnum "
+								 "WHERE x.extname = 'sync_ext' AND c.relname = $1 "
+								 "ORDER BY a.attnum",
+								 sync_kit_text_params(1, &table));
+}
+
+/*
+ * Give the statement that inserts one row: pairs of a value and what it would be
+ * anyway.
+ */
+static void
+put_row(const char *table,
+		SyncRows *columns,
+		char **cells,
+		SyncRowSink sink,
+		void *arg)
 {
 	StringInfoData names;
 	StringInfoData values;
 
 	initStringInfo(&names);
 	initStringInfo(&values);
-	for (int i = 0; i < nitems; i++)
-		if (is_said(&items[i], cells[i]))
-		{
-			const char *separator = names.len > 0 ? ", " : "";
+	for (int i = 0; i < columns->nrows; i++)
+	{
+		char **column = columns->rows[i];
+		SyncExportItem item = {
+			.name = column[COLUMN_NAME],
+			.otherwise = cells[2 * i + 1],
+			.bare = strcmp(column[COLUMN_BARE], "t") == 0,
+		};
 
-			appendStringInfo(&names,
-							 "%s%s",
-							 separator,
-							 quote_identifier(items[i].name));
-			appendStringInfo(&values,
-							 "%s\n\t%s",
-							 values.len > 0 ? "," : "",
-							 value_of(&items[i], cells[i]));
-		}
+		if (!is_said(&item, cells[2 * i]))
+			continue;
+		appendStringInfo(&values,
+						 "%s\n\t%s",
+						 names.len > 0 ? "," : "",
+						 value_of(&item, cells[2 * i]));
+		appendStringInfo(&names,
+						 "%s%s",
+						 names.len > 0 ? ", " : "",
+						 quote_identifier(item.name));
+	}
 	put(sink,
 		arg,
 		psprintf("INSERT INTO %s.%s (%s) VALUES (%s);",

@@ -10,7 +10,7 @@
 
 #include "kit/kit_rows.h"
 
-/* What is said of a definition: an argument of a function, or a column */
+/* What is said of a definition: an argument of a function */
 typedef struct SyncExportItem
 {
 	const char *name;
@@ -25,11 +25,9 @@ extern void sync_kit_export_call(const char *function,
 								 char **cells,
 								 SyncRowSink sink,
 								 void *arg);
-extern void sync_kit_export_row(const char *table,
-								const SyncExportItem *items,
-								int nitems,
-								char **cells,
-								SyncRowSink sink,
-								void *arg);
+extern void sync_kit_export_table(const char *table,
+								  const char *order_by,
+								  SyncRowSink sink,
+								  void *arg);
 
 #endif /* KIT_EXPORT_H */

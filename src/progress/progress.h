@@ -142,7 +142,4 @@ extern char *sync_progress_fingerprint(SyncRule *rule);
 /* in progress_note.c */
 extern void sync_progress_note(struct TriggerData *trigger);
 
-/* in progress_export.c */
-extern void sync_progress_export(SyncRowSink sink, void *arg);
-
 #endif /* PROGRESS_H */

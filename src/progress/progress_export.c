@@ -7,8 +7,7 @@
  */
 #include "postgres.h"
 
-#include "kit/kit_export.h"
-#include "progress/progress.h"
+#include "progress/progress_export.h"
 
 static void export_rules(SyncRowSink sink, void *arg);
 static void export_tracking(SyncRowSink sink, void *arg);
@@ -30,41 +29,10 @@ sync_progress_export(SyncRowSink sink, void *arg)
 static void
 export_rules(SyncRowSink sink, void *arg)
 {
-	static const SyncExportItem items[] = {
-		{"rule_name", NULL, false},
-		{"position", "100", true},
-		{"enabled", "t", true},
-		{"label", NULL, false},
-		{"evidence", NULL, false},
-		{"key_columns", NULL, false},
-		{"evidence_filter", NULL, false},
-		{"validation", NULL, false},
-		{"competition_column", NULL, false},
-		{"progress", NULL, false},
-		{"progress_key_columns", NULL, false},
-		{"status_column", "status", false},
-		{"done_value", "completed", false},
-		{"completed_at_column", "completed_at", false},
-		{"counters", "{}", false},
-		{"insert_columns", "{}", false},
-	};
-	SyncRows *rules =
-		sync_kit_export_read("SELECT rule_name, position, enabled, label,"
-							 " evidence, key_columns, evidence_filter,"
-							 " validation, competition_column, progress,"
-							 " progress_key_columns, status_column, done_value,"
-							 " completed_at_column, counters, insert_columns "
-							 "FROM @extschema@.sync_progress_rules "
-							 "WHERE NOT shipped "
-							 "ORDER BY position, rule_name COLLATE \"C\"");
-
-	for (int i = 0; i < rules->nrows; i++)
-		sync_kit_export_row("sync_progress_rules",
-							items,
-							lengthof(items),
-							rules->rows[i],
-							sink,
-							arg);
+	sync_kit_export_table("sync_progress_rules",
+						  "position, rule_name COLLATE \"C\"",
+						  sink,
+						  arg);
 }
 
 /*

@@ -121,7 +121,4 @@ extern Datum *sync_queue_keep(Relation queue, const SyncTask *task);
 /* in queue_lease.c */
 extern List *sync_queue_stuck(Relation queue);
 
-/* in queue_export.c */
-extern void sync_queue_export(SyncRowSink sink, void *arg);
-
 #endif /* QUEUE_H */
