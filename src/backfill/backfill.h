@@ -18,7 +18,7 @@
 typedef struct SyncBackfill
 {
 	Oid relation;
-	const char *name; /* of the relation, in full */
+	const char *name; /* of the relation when it began, in full */
 	const char *column;
 	const char *expression;
 	const char *condition; /* NULL: all rows */

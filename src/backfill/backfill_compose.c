@@ -46,7 +46,8 @@ sync_backfill_check(SyncBackfill *backfill)
 {
 	char kind = get_rel_relkind(backfill->relation);
 
-	backfill->name = sync_kit_qualified_name(backfill->relation);
+	if (backfill->name == NULL)
+		backfill->name = sync_kit_qualified_name(backfill->relation);
 	if (kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE)
 		ereport(ERROR,
 				errcode(ERRCODE_WRONG_OBJECT_TYPE),
@@ -130,15 +131,17 @@ sync_backfill_extent(SyncBackfill *backfill)
 }
 
 /*
- * The table for SQL: a plain one without those that inherit from it, whose blocks
+ * The table for SQL, which may have another name by now: a plain one without those that inherit from it, whose blocks
  * are others.
  */
 static const char *
 target(SyncBackfill *backfill)
 {
+	const char *name = sync_kit_qualified_name(backfill->relation);
+
 	if (get_rel_relkind(backfill->relation) == RELKIND_PARTITIONED_TABLE)
-		return backfill->name;
-	return psprintf("ONLY %s", backfill->name);
+		return name;
+	return psprintf("ONLY %s", name);
 }
 
 /*

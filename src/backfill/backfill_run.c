@@ -17,6 +17,7 @@
 #include "storage/latch.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
+#include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include "backfill/backfill.h"
@@ -39,6 +40,7 @@ typedef struct Walk
 	int64 position; /* the next block */
 	int64 step;		/* blocks in the next batch */
 	int64 batches;
+	MemoryContext scratch; /* for the batch at hand */
 } Walk;
 
 static void perform(void *walk);
@@ -50,7 +52,7 @@ static void rest(int64 pause_ms);
 static void finish(Walk *walk);
 static void exclude_others(SyncBackfill *backfill);
 static void admit_others(SyncBackfill *backfill);
-static void name_backfill(void *backfill);
+static void name_backfill(void *run);
 
 /*
  * Fill a column.  The caller can commit; what it has in memory has to outlive
@@ -94,10 +96,13 @@ perform(void *arg)
 	ErrorContextCallback frame = {
 		.previous = error_context_stack,
 		.callback = name_backfill,
-		.arg = backfill,
+		.arg = walk->run,
 	};
 
 	PreventCommandIfReadOnly("sync_backfill()");
+	walk->scratch = AllocSetContextCreate(CurrentMemoryContext,
+										  "sync backfill batch",
+										  ALLOCSET_DEFAULT_SIZES);
 	error_context_stack = &frame;
 	extent = sync_backfill_extent(backfill);
 	walk->position = sync_backfill_resume(backfill, extent);
@@ -150,17 +155,20 @@ static int64
 fill_batch(Walk *walk, int64 end)
 {
 	SyncBackfill *backfill = walk->backfill;
+	MemoryContext caller;
 	char *sql;
 	int64 updated;
 
 	CHECK_FOR_INTERRUPTS();
-	/* the table may have another name by now, or be gone */
+	MemoryContextReset(walk->scratch);
+	caller = MemoryContextSwitchTo(walk->scratch);
+	/* the table may be gone, or its column */
 	sync_backfill_check(backfill);
 	sql = sync_backfill_compose_update(backfill, walk->position, end);
 	updated = sync_kit_spi_run(sql, NULL, false, NULL, NULL);
-	pfree(sql);
 	sync_backfill_reached(backfill, end, updated);
 	sync_kit_spi_commit();
+	MemoryContextSwitchTo(caller);
 	walk->position = end;
 	walk->batches++;
 	walk->run->updated += updated;
@@ -265,11 +273,7 @@ admit_others(SyncBackfill *backfill)
  * Error context: what was being filled.
  */
 static void
-name_backfill(void *arg)
+name_backfill(void *run)
 {
-	SyncBackfill *backfill = arg;
-
-	errcontext("while filling column \"%s\" of table %s",
-			   backfill->column,
-			   backfill->name);
+	errcontext("while filling %s", ((SyncRun *) run)->subject);
 }

@@ -69,7 +69,7 @@ judge_rows(SyncFinding *finding, SyncCheckSubject *subject)
 							take_figures,
 							finding);
 	if (finding->total > 0)
-		share = 1 - (double) finding->failing / finding->total;
+		share = (double) (finding->total - finding->failing) / finding->total;
 	finding->judged = true;
 	finding->passed =
 		finding->failing == 0 || (check->kind != SYNC_CHECK_QUERY &&
