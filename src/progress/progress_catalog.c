@@ -54,6 +54,7 @@ static char *bare_type(Oid type);
 static char *collation_name(Oid collation);
 static char *equality_of(Oid type);
 static char *qualify(Oid schema, const char *name);
+static char *schema_name(Oid schema);
 
 /*
  * Fill in what the current role finds under the relation's name, by its
@@ -271,7 +272,7 @@ equality_of(Oid type)
 		return SYNC_EQUALS_BUILT_IN;
 	form = (Form_pg_operator) GETSTRUCT(tuple);
 	name = psprintf("OPERATOR(%s.%s)",
-					quote_identifier(get_namespace_name(form->oprnamespace)),
+					quote_identifier(schema_name(form->oprnamespace)),
 					NameStr(form->oprname));
 	ReleaseSysCache(tuple);
 	return name;
@@ -283,5 +284,18 @@ equality_of(Oid type)
 static char *
 qualify(Oid schema, const char *name)
 {
-	return quote_qualified_identifier(get_namespace_name(schema), name);
+	return quote_qualified_identifier(schema_name(schema), name);
+}
+
+/*
+ * The name of a schema that was found a moment ago.
+ */
+static char *
+schema_name(Oid schema)
+{
+	char *name = get_namespace_name(schema);
+
+	if (name == NULL)
+		elog(ERROR, "cache lookup failed for namespace %u", schema);
+	return name;
 }

@@ -406,6 +406,7 @@ append_headings(StringInfo sql, List *rules, int position, SyncScope *scope)
 	const char *name = sync_kit_quote(list_nth(rule->key, rule->competition));
 	bool complete = scope->touched == NULL || list_length(rule->key) == 1;
 	StringInfoData headed;
+	char *keys;
 
 	initStringInfo(&headed);
 	for (int i = 0; i <= position; i++)
@@ -422,19 +423,24 @@ append_headings(StringInfo sql, List *rules, int position, SyncScope *scope)
 							 ? psprintf("$%d", list_length(rule->key) + 1)
 							 : sync_progress_text_array(scope->headed));
 
+	/* what is grouped by fewer columns has fewer rows to be summed up */
+	if (rule->coarser)
+		keys = "pg_catalog.sum(sync_finer)";
+	else
+		keys = psprintf("pg_catalog.count(*) FILTER (WHERE %s)",
+						sync_progress_whole_key(rule, ""));
 	appendStringInfo(sql,
 					 " UNION ALL SELECT '%d', 'heading', %s::text,"
-					 " pg_catalog.sum(sync_rows)::text,"
-					 " pg_catalog.count(*) FILTER (WHERE %s)::text, NULL, NULL, 0 FROM ",
+					 " pg_catalog.sum(sync_rows)::text, %s::text, NULL, NULL, 0 FROM ",
 					 position,
 					 name,
-					 sync_progress_whole_key(rule, ""));
+					 keys);
 	if (!complete)
 		sync_progress_append_key_counts(sql, rule, headed.data);
 	else
 		appendStringInfo(sql,
 						 "sync_evidence%s WHERE %s",
-						 rule->mark,
+						 rule->coarser ? rule->coarser->mark : rule->mark,
 						 sync_progress_among(rule, name, headed.data));
 	appendStringInfo(sql, " GROUP BY %s", name);
 }

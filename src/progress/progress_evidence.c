@@ -152,7 +152,8 @@ append_two_steps(StringInfo sql, SyncRule *rule, SyncScope *scope)
 }
 
 /*
- * Group what another rule has grouped by more columns.
+ * Group what another rule has grouped by more columns; "sync_finer" is how many
+ * whole keys that has.
  */
 static void
 append_from_finer(StringInfo sql, SyncRule *rule)
@@ -164,7 +165,11 @@ append_from_finer(StringInfo sql, SyncRule *rule)
 				 counted ? sync_kit_quote(counted) : NULL,
 				 "sync_p",
 				 "sync_q");
-	appendStringInfo(sql, " FROM sync_evidence%s GROUP BY ", rule->finer->mark);
+	appendStringInfo(sql,
+					 ", pg_catalog.count(*) FILTER (WHERE %s) AS sync_finer"
+					 " FROM sync_evidence%s GROUP BY ",
+					 sync_progress_whole_key(rule->finer, ""),
+					 rule->finer->mark);
 	sync_progress_append_ordinals(sql, list_length(rule->key));
 }
 

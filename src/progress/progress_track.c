@@ -304,10 +304,12 @@ sync_progress_is_tracked(SyncRule *rule)
 static bool
 is_ours(Trigger *trigger, SyncRule *rule)
 {
-	if (trigger->tgnargs != list_length(rule->key) + 1 ||
+	const char *function = get_func_name(trigger->tgfoid);
+
+	if (function == NULL || trigger->tgnargs != list_length(rule->key) + 1 ||
 		strcmp(trigger->tgargs[0], rule->name) != 0 ||
 		get_func_namespace(trigger->tgfoid) != sync_kit_extension_schema() ||
-		strcmp(get_func_name(trigger->tgfoid), "sync_progress_note") != 0)
+		strcmp(function, "sync_progress_note") != 0)
 		return false;
 	for (int i = 1; i < trigger->tgnargs; i++)
 		if (strcmp(trigger->tgargs[i], list_nth(rule->key, i - 1)) != 0)

@@ -40,35 +40,45 @@ def stat(pid):
 		return file.read().rpartition(")")[2].split()
 
 
-def cpu_seconds():
+def new_session():
+	"""A connection that has done nothing but load the library."""
+	connection = psycopg2.connect("")
+	with connection.cursor() as cursor:
+		cursor.execute("LOAD 'sync_ext'")
+	connection.commit()
+	return connection
+
+
+def cpu_seconds(connection):
 	"""CPU time of this client, of its backend, and of workers that have ended."""
-	backend = stat(client.info.backend_pid)
-	postmaster = stat(backend[1])
-	ticks = sum(map(int, backend[11:13] + postmaster[13:15]))
-	return time.process_time() + ticks / os.sysconf("SC_CLK_TCK")
+	pid = connection.info.backend_pid
+	with open(f"/proc/{pid}/schedstat") as file:
+		backend = int(file.read().split()[0]) / 1e9
+	ended = sum(map(int, stat(stat(pid)[1])[13:15])) / os.sysconf("SC_CLK_TCK")
+	return time.process_time() + backend + ended
 
 
-def counters():
-	with client.cursor() as cursor:
+def counters(connection):
+	with connection.cursor() as cursor:
 		cursor.execute("SELECT pg_stat_force_next_flush()")
-	client.commit()
+	connection.commit()
 	do("SELECT pg_stat_force_next_flush()")
 	wal = ask("SELECT pg_current_wal_insert_lsn() - '0/0'")
 	written = ask("""SELECT sum(n_tup_ins + n_tup_upd + n_tup_del)
 		FROM pg_stat_user_tables
 		WHERE relname IN ('competition_progress', 'season_progress')""")
-	return cpu_seconds(), int(wal), int(written)
+	return cpu_seconds(connection), int(wal), int(written)
 
 
-def measure(way, work, check):
+def measure(way, work, check, connection=client):
 	"""Take a sample of one way; it counts only if the check holds."""
 	do("CHECKPOINT")
-	before = counters()
+	before = counters(connection)
 	start = time.perf_counter()
-	result = work(client)
-	client.commit()
+	result = work(connection)
+	connection.commit()
 	seconds = time.perf_counter() - start
-	sample = Sample(seconds, *(b - a for a, b in zip(before, counters())))
+	sample = Sample(seconds, *(b - a for a, b in zip(before, counters(connection))))
 	assert check(result, sample), f"{way}: wrong result after {sample}"
 	samples[way].append(sample)
 	print(f"{seconds:9.3f} s  {way}", file=sys.stderr, flush=True)
