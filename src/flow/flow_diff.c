@@ -25,7 +25,8 @@ typedef struct Diff
 	TupleDesc key;	  /* the columns of the key */
 	TupleDesc others; /* those after them */
 	TupleDesc mark;	  /* the column that marks rows as deleted, or NULL */
-	int left;		  /* lines still wanted */
+	SyncReading *reading;
+	int left; /* lines still wanted */
 	SyncDiffSink sink;
 	void *sink_arg;
 	MemoryContext scratch; /* for the line at hand */
@@ -57,6 +58,7 @@ sync_flow_diff(SyncStream *stream, int max_rows, SyncDiffSink sink, void *arg)
 	int nkeys;
 
 	sync_flow_open_source(flow);
+	diff.reading = &flow->reading;
 	desc = flow->merge.desc;
 	nkeys = flow->merge.nkeys;
 	diff.key = part_of(desc, 1, nkeys);
@@ -127,6 +129,9 @@ put_line(void *arg, SyncAction action, SyncRow *before, SyncRow *after)
 	Datum others[2];
 
 	if (action == SYNC_ACTION_KEEP)
+		return true;
+	/* what could not be read may be what seems to be gone */
+	if (action == SYNC_ACTION_DELETE && diff->reading->refused > 0)
 		return true;
 	if (diff->left == 0)
 		return false;

@@ -109,7 +109,8 @@ sync_flow_open_rejects(SyncFlow *flow)
 
 /*
  * Take those rejects away that were not refused again, and keep the reason with
- * the others, which "gathered" has by their reject_id.
+ * the others, which "gathered" has by their reject_id.  What was in the columns
+ * of the target is so still, wherever it was refused now.
  */
 void
 sync_flow_settle_rejects(SyncStream *stream, SyncStagedRows *gathered)
@@ -128,7 +129,8 @@ sync_flow_settle_rejects(SyncStream *stream, SyncStagedRows *gathered)
 		sync_kit_bind_schema("UPDATE @extschema@.sync_rejects AS old SET"
 							 " column_name = r.column_name, error_sqlstate = r.error_sqlstate,"
 							 " error_message = r.error_message, error_detail = r.error_detail,"
-							 " raw = r.raw::jsonb, refused_at = r.refused_at "
+							 " raw = r.raw::jsonb, refused_at = CASE old.refused_at"
+							 " WHEN 'merge' THEN 'merge' ELSE r.refused_at END "
 							 "FROM sync_rejected AS r "
 							 "WHERE old.reject_id = r.\"" SYNC_NUMBER_COLUMN
 							 "\" AND old.history_id = $1::bigint"),

@@ -197,6 +197,7 @@ is($node->safe_psql('postgres', qq{
 		SELECT sync_create_stream('mirror', 'target', '{id}', file => '$folder/mirror.ndjson', mode => 'mirror', max_rejects => 1)}), '', 'a mirror is declared before there is a file');
 write_file('mirror.ndjson', qq{{"id": 1}\n{"id": 2}\n{"id": "3?"}\n});
 is($node->safe_psql('postgres', q{SET client_min_messages = error; SELECT inserted, deleted, rejected FROM sync_run('mirror', dry_run => true)}), '1|0|1', 'a row that may be the bad one');
+is($node->safe_psql('postgres', q{SELECT action, key FROM sync_diff('mirror')}), 'insert|{"id": 2}', 'is not shown to go');
 is($node->safe_psql('postgres', q{SET client_min_messages = error; SELECT inserted, deleted, rejected FROM sync_run('mirror')}), '1|0|1', 'is not deleted');
 write_file('mirror.ndjson', qq{{"id": 1}\n{"id": 2}\n});
 is($node->safe_psql('postgres', q{SELECT deleted FROM sync_run('mirror')}), '1', 'but once all can be read');

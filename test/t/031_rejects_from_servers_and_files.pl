@@ -96,7 +96,12 @@ is(counts("sync_replay_rejects($run, dry_run => true)"), '4|1|0|0|3', 'a dry run
 is(counts("sync_replay_rejects($run)"), '4|0|0|0|4', 'nothing has changed, and nothing can be merged');
 is($node->safe_psql('postgres', q{SELECT refused_at, line_number, error_sqlstate FROM sync_rejects WHERE stream_name = 'file' ORDER BY line_number}),
 	"read|2|22008\nmerge|3|23514\nread|4|22P02\nread|5|22P02", 'all stay as they were');
+$node->safe_psql('postgres', 'ALTER TABLE target ALTER v TYPE varchar(3)');
+is(counts("sync_replay_rejects($run)"), '4|0|0|0|4', 'one for another reason by now');
+is($node->safe_psql('postgres', q{SELECT refused_at, error_sqlstate, raw->>'id' FROM sync_rejects WHERE stream_name = 'file' AND line_number = 3}), 'merge|22001|3',
+	'which is still in the columns of the target');
 $node->safe_psql('postgres', qq{
+	ALTER TABLE target ALTER v TYPE text;
 	ALTER TABLE target DROP CONSTRAINT allowed;
 	CREATE OR REPLACE FUNCTION day_of(text) RETURNS date LANGUAGE sql AS \$\$ SELECT CASE WHEN \$1 LIKE '%.%' THEN to_date(\$1, 'DD.MM.YYYY') ELSE \$1::date END \$\$});
 unlink "$folder/m.json";
