@@ -24,6 +24,7 @@
 #include "kit/kit_compat.h"
 #include "kit/kit_settings.h"
 #include "kit/kit_spi.h"
+#include "shmem/shmem_progress.h"
 
 /* first half of the advisory lock that two backfills exclude each other by */
 #define LOCK_SPACE 0x73796E62
@@ -72,12 +73,15 @@ sync_backfill_run(SyncBackfill *backfill)
 	run.environment = sync_guc_environment;
 	run.commits = true;
 	exclude_others(backfill);
+	sync_shmem_progress_begin(run.operation, run.subject, false);
+	sync_shmem_progress_outlive_commits();
 	PG_TRY();
 	{
 		sync_history_guard(&run, perform, &walk);
 	}
 	PG_FINALLY();
 	{
+		sync_shmem_progress_end();
 		admit_others(backfill);
 	}
 	PG_END_TRY();
@@ -112,6 +116,7 @@ perform(void *arg)
 	walk->step = Max(1, Min(walk->step, STEP_MAX));
 	for (int pass = 0; left && pass < PASSES_MAX; pass++)
 	{
+		sync_shmem_progress_phase(SYNC_PHASE_BACKFILLING, extent->blocks, false);
 		walk_along(walk, extent);
 		walk->position = 0;
 		left = is_left(backfill);
@@ -170,6 +175,7 @@ fill_batch(Walk *walk, int64 end)
 	sync_kit_spi_commit();
 	MemoryContextSwitchTo(caller);
 	walk->position = end;
+	sync_shmem_progress_rows(end);
 	walk->batches++;
 	walk->run->updated += updated;
 	adapt_step(walk, updated);

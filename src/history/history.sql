@@ -147,9 +147,9 @@ COMMENT ON COLUMN sync_stat_progress.operation IS 'What kind of run it is, as in
 COMMENT ON COLUMN sync_stat_progress.subject IS 'What it is for, as in sync_history; cut to 127 bytes.';
 COMMENT ON COLUMN sync_stat_progress.dry_run IS 'Whether it writes nothing.';
 COMMENT ON COLUMN sync_stat_progress.started_at IS 'When the run began.';
-COMMENT ON COLUMN sync_stat_progress.phase IS 'What it is at: starting, waiting (for another run of its target), connecting, comparing, deleting, updating, inserting, refreshing (the time of rows that are right already), checking, reconciling, finishing.';
+COMMENT ON COLUMN sync_stat_progress.phase IS 'What it is at: starting, waiting (for another run of its target), connecting, comparing, deleting, updating, inserting, refreshing (the time of rows that are right already), checking, reconciling, backfilling, purging, finishing.';
 COMMENT ON COLUMN sync_stat_progress.phase_started_at IS 'When that began.';
-COMMENT ON COLUMN sync_stat_progress.rows IS 'Rows that this phase has passed; rules, when reconciling.';
+COMMENT ON COLUMN sync_stat_progress.rows IS 'Rows that this phase has passed; rules, when reconciling; blocks of the table, when backfilling.';
 COMMENT ON COLUMN sync_stat_progress.total IS 'Of how many; NULL where that is not known.';
 COMMENT ON COLUMN sync_stat_progress.total_is_exact IS 'false: the total is the planner''s estimate.';
 COMMENT ON COLUMN sync_stat_progress.bytes IS 'Bytes that came from another server, or from files, so far.';

@@ -30,6 +30,7 @@
 #include "kit/kit_attempt.h"
 #include "kit/kit_settings.h"
 #include "kit/kit_spi.h"
+#include "shmem/shmem_progress.h"
 
 #define SLOTS 8
 /* the others: one that is being filled, one that is to be emptied */
@@ -116,7 +117,10 @@ sync_history_purge(const Interval *keep, bool exact)
 	check_may_purge(keep);
 	sync_history_start(run, "purge");
 	run->environment = sync_guc_environment;
+	sync_shmem_progress_begin(run->operation, run->subject, false);
+	sync_shmem_progress_phase(SYNC_PHASE_PURGING, -1, false);
 	sync_history_guard(run, perform, &purge);
+	sync_shmem_progress_end();
 	return run->deleted;
 }
 

@@ -62,6 +62,8 @@ put_run(ReturnSetInfo *info, SyncProgress *run)
 		[SYNC_PHASE_REFRESHING] = "refreshing",
 		[SYNC_PHASE_CHECKING] = "checking",
 		[SYNC_PHASE_RECONCILING] = "reconciling",
+		[SYNC_PHASE_BACKFILLING] = "backfilling",
+		[SYNC_PHASE_PURGING] = "purging",
 		[SYNC_PHASE_FINISHING] = "finishing",
 	};
 	Datum values[] = {

@@ -34,7 +34,10 @@ typedef struct Slot
 
 static Slot *slots = NULL; /* NULL: nothing is shared */
 
-/* of the runs under way here, the depth of the transaction; the last is innermost */
+/*
+ * Of the runs under way here, the depth of the transaction, 0 where a run
+ * outlives it; the last is innermost.
+ */
 static List *runs = NIL;
 
 static void follow_transaction(XactEvent event, void *arg);
@@ -110,6 +113,16 @@ sync_shmem_progress_begin(const char *operation,
 	slot->progress.exact = false;
 	slot->progress.bytes = 0;
 	PGSTAT_END_WRITE_ACTIVITY(slot);
+}
+
+/*
+ * Let the run that was begun last go on when the transaction commits.
+ */
+void
+sync_shmem_progress_outlive_commits(void)
+{
+	if (runs != NIL)
+		llast_int(runs) = 0;
 }
 
 /*
@@ -214,14 +227,16 @@ sync_shmem_progress_list(void)
 }
 
 /*
- * No run outlives its transaction.
+ * A run ends with its transaction, unless it commits as it goes.
  */
 static void
 follow_transaction(XactEvent event, void *arg)
 {
-	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT ||
-		event == XACT_EVENT_PREPARE)
+	if (event == XACT_EVENT_ABORT)
 		while (runs != NIL)
+			leave();
+	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_PREPARE)
+		while (runs != NIL && llast_int(runs) > 0)
 			leave();
 }
 

@@ -27,6 +27,8 @@ typedef enum SyncPhase
 	SYNC_PHASE_REFRESHING,
 	SYNC_PHASE_CHECKING,
 	SYNC_PHASE_RECONCILING, /* a rule of progress */
+	SYNC_PHASE_BACKFILLING, /* blocks of a table */
+	SYNC_PHASE_PURGING,
 	SYNC_PHASE_FINISHING,
 } SyncPhase;
 
@@ -55,6 +57,7 @@ extern void sync_shmem_progress_init(void);
 extern void sync_shmem_progress_begin(const char *operation,
 									  const char *subject,
 									  bool dry_run);
+extern void sync_shmem_progress_outlive_commits(void);
 extern void sync_shmem_progress_phase(SyncPhase phase, int64 total, bool exact);
 extern void sync_shmem_progress_rows(int64 rows);
 extern void sync_shmem_progress_bytes(int64 bytes);

@@ -200,6 +200,21 @@ $writer->query_safe('COMMIT');
 finish_sql($session);
 is_gone('reconciliation');
 
+# A backfill, which commits as it goes
+
+$node->safe_psql('sport', q{
+	CREATE TABLE wide AS SELECT n AS id, repeat('x', 500) AS v, NULL::int AS filled FROM generate_series(1, 10000) AS n;
+	ANALYZE wide});
+hold();
+$session = start_run(q{CALL sync_backfill('wide', 'filled', 'hold(id, 5000)', batch_size => 100)});
+is(seen('operation, subject, phase, rows > 100, total > rows'), 'backfill|public.wide.filled|backfilling|t|t', 'a backfill is seen while it commits');
+end_with('pg_cancel_backend', $session);
+is_gone('a backfill that was cancelled');
+let_go();
+($out, $err) = try_sql($node, 'sport', q{CALL sync_backfill('wide', 'filled', 'id')});
+is($err, '', 'it goes on');
+is_gone('a backfill that ended well');
+
 # Who sees what
 
 hold();
