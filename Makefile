@@ -62,6 +62,7 @@ REGRESS += streams streams_define streams_target streams_types streams_rejects
 REGRESS += streams_convert
 REGRESS += streams_edges
 REGRESS += checks checks_look undo undo_refused undo_types backfill export
+REGRESS += streams_group
 REGRESS += history_outcome
 REGRESS += streams_watermark streams_xmin
 REGRESS += queue
@@ -71,6 +72,7 @@ REGRESS += history_purge schedules
 REGRESS += encoding       # last: it makes databases, which takes longest
 
 ISOLATION = race_evidence race_execute race_notes race_rule race_stream_insert race_timeout race_track race_update
+ISOLATION += race_group
 ISOLATION += race_stream_types
 ISOLATION += race_purge
 ISOLATION += race_untrack

@@ -34,7 +34,8 @@ SELECT watermark FROM sync_watermarks WHERE stream_name = 'hours';
 SELECT :counts FROM sync_run('hours', full_refresh => true, dry_run => true);
 SELECT :counts FROM sync_run('hours', full_refresh => true);
 SELECT :counts FROM sync_run('hours');
-SELECT rows_read, details FROM sync_history WHERE subject = 'hours' AND details IS NOT NULL ORDER BY history_id;
+SELECT rows_read, details FROM sync_history WHERE subject = 'hours' AND details ? 'read_everything' ORDER BY history_id;
+SELECT rows_read, details FROM sync_history WHERE subject = 'hours' ORDER BY history_id DESC LIMIT 1;
 
 -- a run that comes to nothing does not move it
 INSERT INTO source VALUES (15, 'undone', '2026-01-02');

@@ -73,7 +73,7 @@ UPDATE sync_watermarks SET watermark = watermark::bigint + 1000000 WHERE stream_
 SELECT :counts FROM sync_run('x');
 UPDATE sync_watermarks SET source = '1' || source WHERE stream_name = 'x';
 SELECT :counts FROM sync_run('x');
-SELECT rows_read, details FROM sync_history WHERE subject = 'x' AND details IS NOT NULL ORDER BY history_id;
+SELECT rows_read, details FROM sync_history WHERE subject = 'x' AND details ? 'read_everything' ORDER BY history_id;
 SELECT :counts FROM sync_run('x');
 
 -- what has no xmin of its own

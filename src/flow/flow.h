@@ -65,6 +65,7 @@ typedef struct SyncFlow
 	struct SyncRejects *rejects;
 	SyncWatermark *watermark; /* NULL: all is read each time */
 	SyncUndoRun *kept;		  /* what can be undone; NULL: nothing */
+	List **remotes; /* SyncRemote that streams share; NULL: none are */
 } SyncFlow;
 
 /* Rows that were put aside */

@@ -87,7 +87,7 @@ open_source(SyncFlow *flow)
 	if (stream->replayed)
 		return sync_flow_open_rejects(flow);
 	if (stream->files == NULL)
-		return sync_stage_open(stream->query, stream->server);
+		return sync_stage_open(stream->query, stream->server, flow->remotes);
 	return sync_stage_open_files(stream->files,
 								 sync_flow_plain_columns(stream, flow->target),
 								 stream->label);

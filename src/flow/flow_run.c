@@ -12,36 +12,21 @@
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "lib/stringinfo.h"
 #include "miscadmin.h"
-#include "utils/json.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
+#include "flow/flow_group.h"
 #include "flow/flow_watermark.h"
 #include "kit/kit_settings.h"
 #include "shmem/shmem_progress.h"
 
-/* A stream, and what history will say of its run */
-typedef struct StreamRun
-{
-	SyncStream *stream;
-	SyncRun *run;
-	bool dry_run;
-	bool full_refresh;
-} StreamRun;
-
-static SyncRun *start_run(SyncStream *stream);
 static void perform_writing(void *arg);
-static void perform(StreamRun *work);
-static SyncDelta *compare(StreamRun *work, SyncFlow *flow, SyncCounts *counts);
-static void add_details(SyncRun *run, SyncFlow *flow, int64 superseded);
-static void keep_gone(StreamRun *work,
-					  SyncFlow *flow,
-					  SyncDelta *delta,
-					  SyncCounts *counts);
-static void sum_up(StreamRun *work, SyncFlow *flow, SyncCounts *counts);
-static void finish_run(StreamRun *work, SyncFlow *flow);
+static void perform(SyncFlowRun *work);
+static void keep_gone(SyncFlowRun *work);
+static void add_details(SyncFlowRun *work, int64 superseded);
+static void sum_up(SyncFlowRun *work);
+static void leave_history(SyncFlowRun *work);
 static void name_stream(void *stream);
 
 /*
@@ -52,28 +37,24 @@ static void name_stream(void *stream);
 SyncRun *
 sync_flow_run(SyncStream *stream, bool dry_run, bool full_refresh)
 {
-	StreamRun work = {
-		.stream = stream,
-		.run = start_run(stream),
-		.dry_run = dry_run,
-		.full_refresh = full_refresh,
-	};
+	SyncFlowRun *work = sync_flow_start(stream, dry_run, full_refresh);
 
-	sync_shmem_progress_begin(work.run->operation, work.run->subject, dry_run);
+	sync_shmem_progress_begin(work->run->operation, work->run->subject, dry_run);
 	if (dry_run)
-		perform(&work);
+		sync_flow_step(work, perform);
 	else
-		sync_history_guard(work.run, perform_writing, &work);
+		sync_history_guard(work->run, perform_writing, work);
 	sync_shmem_progress_end();
-	return work.run;
+	return work->run;
 }
 
 /*
- * What history will say of the run.
+ * Begin a run of a stream; what follows are its steps, in their order.
  */
-static SyncRun *
-start_run(SyncStream *stream)
+SyncFlowRun *
+sync_flow_start(SyncStream *stream, bool dry_run, bool full_refresh)
 {
+	SyncFlowRun *work = palloc0(sizeof(SyncFlowRun));
 	SyncRun *run = palloc(sizeof(SyncRun));
 
 	sync_history_start(run,
@@ -88,28 +69,19 @@ start_run(SyncStream *stream)
 		sync_history_add_detail(run,
 								"run",
 								psprintf(INT64_FORMAT, stream->replayed));
-	return run;
+	work->stream = stream;
+	work->run = run;
+	work->dry_run = dry_run;
+	work->full_refresh = full_refresh;
+	return work;
 }
 
 /*
- * The run that writes.
+ * Do one of the steps, with the stream's name in the context of errors.
  */
-static void
-perform_writing(void *work)
+void
+sync_flow_step(SyncFlowRun *work, void (*step)(SyncFlowRun *work))
 {
-	PreventCommandIfReadOnly("sync_run()");
-	perform(work);
-}
-
-/*
- * The run itself.
- */
-static void
-perform(StreamRun *work)
-{
-	SyncCounts counts = {0};
-	SyncFlow *flow;
-	SyncDelta *delta;
 	ErrorContextCallback frame = {
 		.previous = error_context_stack,
 		.callback = name_stream,
@@ -117,49 +89,50 @@ perform(StreamRun *work)
 	};
 
 	error_context_stack = &frame;
-	flow = sync_flow_open_target(work->stream);
-	if (!work->dry_run)
-	{
-		sync_shmem_progress_phase(SYNC_PHASE_WAITING, -1, false);
-		sync_merge_lock_target(flow->target);
-	}
-	sync_shmem_progress_phase(SYNC_PHASE_CONNECTING, -1, false);
-	sync_flow_open_source(flow);
-
-	delta = compare(work, flow, &counts);
-	if (delta)
-	{
-		sync_flow_keep(flow, delta);
-		sync_merge_apply(&flow->merge, delta, &counts);
-		sync_merge_delta_free(delta);
-	}
-	sum_up(work, flow, &counts);
-	sync_flow_rejects_check(flow->rejects, work->run->rows_read);
-	if (!work->dry_run)
-	{
-		sync_shmem_progress_phase(SYNC_PHASE_CHECKING, -1, false);
-		sync_flow_verify(flow, work->run);
-		sync_shmem_progress_phase(SYNC_PHASE_FINISHING, -1, false);
-		finish_run(work, flow);
-	}
-	sync_flow_close(flow);
+	step(work);
 	error_context_stack = frame.previous;
 }
 
 /*
- * Compare both ends under one snapshot, taken now: an earlier one might not show
- * what the run before this one has written.  Returns what is to be written, NULL
- * in a dry run.
+ * Open the target.
  */
-static SyncDelta *
-compare(StreamRun *work, SyncFlow *flow, SyncCounts *counts)
+void
+sync_flow_run_open(SyncFlowRun *work)
 {
-	SyncDelta *delta =
-		work->dry_run ? NULL : sync_merge_delta_create(&flow->merge);
+	work->flow = sync_flow_open_target(work->stream);
+}
+
+/*
+ * Wait until no other run writes into the target.
+ */
+void
+sync_flow_run_lock(SyncFlowRun *work)
+{
+	sync_shmem_progress_phase(SYNC_PHASE_WAITING, -1, false);
+	sync_merge_lock_target(work->flow->target);
+}
+
+/*
+ * Open the source.
+ */
+void
+sync_flow_run_connect(SyncFlowRun *work)
+{
+	sync_shmem_progress_phase(SYNC_PHASE_CONNECTING, -1, false);
+	sync_flow_open_source(work->flow);
+}
+
+/*
+ * Compare both ends under the active snapshot, and stage what is to be written.
+ */
+void
+sync_flow_run_compare(SyncFlowRun *work)
+{
+	SyncFlow *flow = work->flow;
 	SyncReader *reader;
 
-	CommandCounterIncrement();
-	PushActiveSnapshot(GetTransactionSnapshot());
+	if (!work->dry_run)
+		work->delta = sync_merge_delta_create(&flow->merge);
 	sync_flow_watermark_apply(flow, work->full_refresh);
 	reader = sync_stage_read(flow->source, &flow->reading);
 	flow->merge.expected = sync_stage_expected(reader);
@@ -169,22 +142,93 @@ compare(StreamRun *work, SyncFlow *flow, SyncCounts *counts)
 	sync_merge_compare(&flow->merge,
 					   sync_stage_next,
 					   reader,
-					   delta ? sync_merge_delta_put : NULL,
-					   delta,
-					   counts);
+					   work->delta ? sync_merge_delta_put : NULL,
+					   work->delta,
+					   &work->counts);
 	sync_stage_read_end(reader);
-	PopActiveSnapshot();
-	if (flow->reading.refused > 0 && counts->deleted > 0)
-		keep_gone(work, flow, delta, counts);
+	if (flow->reading.refused > 0 && work->counts.deleted > 0)
+		keep_gone(work);
 
 	work->run->rows_read = sync_stage_rows(reader);
 	work->run->bytes = sync_stage_bytes(flow->source);
-	add_details(work->run, flow, sync_stage_superseded(reader));
+	add_details(work, sync_stage_superseded(reader));
 	if (work->run->rows_read == 0 && !flow->merge.partial)
 		ereport(WARNING,
 				errcode(ERRCODE_NO_DATA),
 				errmsg("the source of %s is empty", work->stream->label));
-	return delta;
+}
+
+/*
+ * Write what was staged.
+ */
+void
+sync_flow_run_write(SyncFlowRun *work)
+{
+	sync_flow_keep(work->flow, work->delta);
+	sync_merge_apply(&work->flow->merge, work->delta, &work->counts);
+}
+
+/*
+ * Delete what is gone, where sync_flow_run_write was to leave that for later.
+ */
+void
+sync_flow_run_write_gone(SyncFlowRun *work)
+{
+	sync_merge_apply_gone(&work->flow->merge, work->delta, &work->counts);
+}
+
+/*
+ * Sum up, and leave what is to be kept of a run that wrote.
+ */
+void
+sync_flow_run_finish(SyncFlowRun *work)
+{
+	SyncFlow *flow = work->flow;
+
+	if (work->delta)
+		sync_merge_delta_free(work->delta);
+	sum_up(work);
+	sync_flow_rejects_check(flow->rejects, work->run->rows_read);
+	if (!work->dry_run)
+	{
+		sync_shmem_progress_phase(SYNC_PHASE_CHECKING, -1, false);
+		sync_flow_verify(flow, work->run);
+		sync_shmem_progress_phase(SYNC_PHASE_FINISHING, -1, false);
+		leave_history(work);
+	}
+	sync_flow_close(flow);
+}
+
+/*
+ * The run that writes.
+ */
+static void
+perform_writing(void *work)
+{
+	PreventCommandIfReadOnly("sync_run()");
+	sync_flow_step(work, perform);
+}
+
+/*
+ * The run itself.  The snapshot is taken when the target is locked: an earlier
+ * one might not show what the run before this one has written.
+ */
+static void
+perform(SyncFlowRun *work)
+{
+	sync_flow_run_open(work);
+	if (!work->dry_run)
+		sync_flow_run_lock(work);
+	sync_flow_run_connect(work);
+
+	CommandCounterIncrement();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	sync_flow_run_compare(work);
+	PopActiveSnapshot();
+
+	if (!work->dry_run)
+		sync_flow_run_write(work);
+	sync_flow_run_finish(work);
 }
 
 /*
@@ -192,63 +236,58 @@ compare(StreamRun *work, SyncFlow *flow, SyncCounts *counts)
  * be read may be theirs.
  */
 static void
-keep_gone(StreamRun *work, SyncFlow *flow, SyncDelta *delta, SyncCounts *counts)
+keep_gone(SyncFlowRun *work)
 {
 	ereport(WARNING,
 			errcode(ERRCODE_WARNING),
 			errmsg("%s deletes nothing, as " INT64_FORMAT
 				   " rows of its source could not be read",
 				   work->stream->label,
-				   flow->reading.refused),
+				   work->flow->reading.refused),
 			errdetail("Of the target, " INT64_FORMAT
 					  " rows are not among those that could be read.",
-					  counts->deleted));
-	counts->deleted = 0;
-	if (delta)
-		sync_merge_delta_keep_gone(delta);
+					  work->counts.deleted));
+	work->counts.deleted = 0;
+	if (work->delta)
+		sync_merge_delta_keep_gone(work->delta);
 }
 
 /*
  * What else history says of the run.
  */
 static void
-add_details(SyncRun *run, SyncFlow *flow, int64 superseded)
+add_details(SyncFlowRun *work, int64 superseded)
 {
-	const char *everything = sync_flow_watermark_everything(flow);
-	StringInfoData json;
-
 	if (superseded > 0)
-		sync_history_add_detail(run,
+		sync_history_add_detail(work->run,
 								"superseded",
 								psprintf(INT64_FORMAT, superseded));
-	if (everything == NULL)
-		return;
-	initStringInfo(&json);
-	escape_json(&json, everything);
-	sync_history_add_detail(run, "read_everything", json.data);
+	sync_flow_watermark_describe(work->flow, work->run);
 }
 
 /*
  * Put the counts into the run.
  */
 static void
-sum_up(StreamRun *work, SyncFlow *flow, SyncCounts *counts)
+sum_up(SyncFlowRun *work)
 {
 	SyncRun *run = work->run;
+	SyncCounts *counts = &work->counts;
 
 	run->inserted = counts->inserted;
 	run->updated = counts->updated;
 	run->unchanged = counts->unchanged;
 	run->deleted = counts->deleted;
-	run->rejected = sync_flow_rejects_count(flow->rejects);
+	run->rejected = sync_flow_rejects_count(work->flow->rejects);
 }
 
 /*
  * Leave a row in history, and what belongs to it.
  */
 static void
-finish_run(StreamRun *work, SyncFlow *flow)
+leave_history(SyncFlowRun *work)
 {
+	SyncFlow *flow = work->flow;
 	int64 history_id = sync_history_succeeded(work->run);
 
 	sync_flow_rejects_store(flow->rejects, history_id);

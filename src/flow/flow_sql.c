@@ -18,18 +18,23 @@
 #include "utils/timestamp.h"
 #include "utils/tuplestore.h"
 
-#include "flow/flow.h"
+#include "flow/flow_group.h"
 #include "kit/kit_arguments.h"
+
+/* what fill_counts fills */
+#define COUNTS 8
 
 PG_FUNCTION_INFO_V1(sync_sql_create_stream);
 PG_FUNCTION_INFO_V1(sync_sql_diff);
 PG_FUNCTION_INFO_V1(sync_sql_drop_stream);
 PG_FUNCTION_INFO_V1(sync_sql_replay_rejects);
 PG_FUNCTION_INFO_V1(sync_sql_run);
+PG_FUNCTION_INFO_V1(sync_sql_run_group);
 PG_FUNCTION_INFO_V1(sync_sql_upsert);
 
 static double share_argument(FunctionCallInfo fcinfo, int i, double otherwise);
 static SyncFiles *files_arguments(FunctionCallInfo fcinfo, int i);
+static void fill_counts(SyncRun *run, Datum *values);
 static Datum counts_row(FunctionCallInfo fcinfo, SyncRun *run);
 static void put_diff(void *arg,
 					 const char *action,
@@ -121,6 +126,33 @@ sync_sql_replay_rejects(PG_FUNCTION_ARGS)
 }
 
 /*
+ * sync_run_group(names text[], dry_run boolean, full_refresh boolean) RETURNS
+ *		SETOF record
+ */
+Datum
+sync_sql_run_group(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *info = (ReturnSetInfo *) fcinfo->resultinfo;
+	List *runs;
+	ListCell *cell;
+
+	InitMaterializedSRF(fcinfo, 0);
+	runs = sync_flow_run_group(sync_kit_texts_argument(fcinfo, 0, "names"),
+							   PG_GETARG_BOOL(1),
+							   PG_GETARG_BOOL(2));
+	foreach(cell, runs)
+	{
+		SyncFlowRun *run = lfirst(cell);
+		Datum values[1 + COUNTS] = {CStringGetTextDatum(run->stream->name)};
+		bool nulls[1 + COUNTS] = {false};
+
+		fill_counts(run->run, values + 1);
+		tuplestore_putvalues(info->setResult, info->setDesc, values, nulls);
+	}
+	return (Datum) 0;
+}
+
+/*
  * sync_upsert(target text, query text, key text[], dry_run boolean,
  *		synced_at text, duplicates text, order_by text[],
  *		max_rejects bigint) RETURNS record
@@ -204,26 +236,34 @@ files_arguments(FunctionCallInfo fcinfo, int i)
 }
 
 /*
+ * The counts of a run, as functions return them.
+ */
+static void
+fill_counts(SyncRun *run, Datum *values)
+{
+	values[0] = Int64GetDatum(run->rows_read);
+	values[1] = Int64GetDatum(run->inserted);
+	values[2] = Int64GetDatum(run->updated);
+	values[3] = Int64GetDatum(run->unchanged);
+	values[4] = Int64GetDatum(run->deleted);
+	values[5] = Int64GetDatum(run->rejected);
+	values[6] = Int64GetDatum(run->bytes);
+	values[7] = DirectFunctionCall2(timestamp_mi,
+									TimestampTzGetDatum(GetCurrentTimestamp()),
+									TimestampTzGetDatum(run->started_at));
+}
+
+/*
  * The counts of a run as the row that functions return.
  */
 static Datum
 counts_row(FunctionCallInfo fcinfo, SyncRun *run)
 {
 	TupleDesc desc;
-	Datum values[] = {
-		Int64GetDatum(run->rows_read),
-		Int64GetDatum(run->inserted),
-		Int64GetDatum(run->updated),
-		Int64GetDatum(run->unchanged),
-		Int64GetDatum(run->deleted),
-		Int64GetDatum(run->rejected),
-		Int64GetDatum(run->bytes),
-		DirectFunctionCall2(timestamp_mi,
-							TimestampTzGetDatum(GetCurrentTimestamp()),
-							TimestampTzGetDatum(run->started_at)),
-	};
-	bool nulls[lengthof(values)] = {false};
+	Datum values[COUNTS];
+	bool nulls[COUNTS] = {false};
 
+	fill_counts(run, values);
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc),

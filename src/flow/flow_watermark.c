@@ -19,6 +19,7 @@
 #include "common/hashfn.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
+#include "utils/json.h"
 #include "utils/rel.h"
 
 #include "flow/flow_watermark.h"
@@ -141,13 +142,23 @@ sync_flow_watermark_forget(const char *stream)
 }
 
 /*
- * Why everything is read, for history; NULL where it is not, or where there is
- * no watermark.
+ * Tell history what was read: all that is above the watermark, or everything,
+ * and why.
  */
-const char *
-sync_flow_watermark_everything(SyncFlow *flow)
+void
+sync_flow_watermark_describe(SyncFlow *flow, SyncRun *run)
 {
-	return flow->watermark ? flow->watermark->everything : NULL;
+	SyncWatermark *mark = flow->watermark;
+	StringInfoData json;
+
+	if (mark == NULL)
+		return;
+	initStringInfo(&json);
+	escape_json(&json, mark->everything ? mark->everything : mark->stored);
+	sync_history_add_detail(run,
+							mark->everything ? SYNC_DETAIL_EVERYTHING
+											 : SYNC_DETAIL_SINCE,
+							json.data);
 }
 
 /*

@@ -28,7 +28,7 @@ extern void sync_flow_watermark_check(SyncFlow *flow);
 extern void sync_flow_watermark_apply(SyncFlow *flow, bool full_refresh);
 extern void sync_flow_watermark_store(SyncFlow *flow);
 extern void sync_flow_watermark_forget(const char *stream);
-extern const char *sync_flow_watermark_everything(SyncFlow *flow);
+extern void sync_flow_watermark_describe(SyncFlow *flow, SyncRun *run);
 
 /* in flow_highest.c */
 extern Oid sync_flow_highest_type(SyncFlow *flow, SyncSourceColumn *column);

@@ -11,9 +11,14 @@
 #include "datatype/timestamp.h"
 #include "nodes/pg_list.h"
 
+/* Details that say how much of a source was read: from a watermark on, or all */
+#define SYNC_DETAIL_SINCE	   "read_since"
+#define SYNC_DETAIL_EVERYTHING "read_everything"
+
 /* A run under way; the strings belong to the caller */
 typedef struct SyncRun
 {
+	struct SyncRun *outer;	 /* the one that it is part of; for its guard */
 	const char *operation;	 /* what kind of run, as "progress" */
 	const char *subject;	 /* what for; NULL: everything */
 	const char *environment; /* where: the setting, or a server's name */

@@ -32,6 +32,7 @@ sync_history_guard(SyncRun *run, void (*work)(void *arg), void *arg)
 	watch_exit();
 	PG_TRY();
 	{
+		run->outer = outer;
 		guarded = run;
 		work(arg);
 		guarded = outer;
@@ -65,7 +66,7 @@ watch_exit(void)
 }
 
 /*
- * Write the history row of a run whose session was told to end.
+ * Write the history rows of the runs whose session was told to end.
  */
 static void
 record_exit(int code, Datum arg)
@@ -76,7 +77,6 @@ record_exit(int code, Datum arg)
 		.message = "the session was ended during the run",
 	};
 
-	if (guarded)
+	for (; guarded; guarded = guarded->outer)
 		sync_history_failed(guarded, &error);
-	guarded = NULL;
 }

@@ -22,6 +22,8 @@ sync_history_rows_before(const SyncRun *run)
 		sync_kit_spi_rows_own("SELECT rows_read FROM @extschema@.sync_history"
 							  " WHERE operation = $1 AND subject = $2"
 							  " AND status = 'success'"
+							  " AND NOT coalesce(details ? '" SYNC_DETAIL_SINCE
+							  "', false)"
 							  " ORDER BY history_id DESC LIMIT 1",
 							  sync_kit_text_params(lengthof(values), values));
 

@@ -3,11 +3,11 @@
  * merge.h
  *	  Rows into a table: what is new, changed or gone, and writing just that.
  *
- * The data flows one way: rows come in the order of their key and are compared
- * with those of the target, read in the same order (merge_compare.c).  What
- * differs is staged (merge_delta.c) and applied by set-based statements
- * (merge_apply.c), composed in merge_compose.c, which can keep images of what
- * they write (merge_image.c).  A sieve finds rows to be put aside (merge_sieve.c).
+ * Rows come in the order of their key and are compared with those of the target,
+ * read in the same order (merge_compare.c).  What differs is staged
+ * (merge_delta.c) and applied by set-based statements (merge_apply.c), composed
+ * in merge_compose.c, which can keep images of what they write (merge_image.c).
+ * A sieve finds rows to be put aside (merge_sieve.c).
  *
  *-------------------------------------------------------------------------
  */
@@ -18,8 +18,6 @@
 #include "nodes/pg_list.h"
 
 #include "kit/kit_staged.h"
-
-struct RelationData;
 
 /* What becomes of rows */
 typedef enum SyncMode
@@ -58,9 +56,10 @@ typedef struct SyncMerge
 	const char *deleted_at;
 	double max_delete_share; /* of the target's rows */
 	double expected;		 /* rows of the source; an estimate */
-	bool partial; /* the source shows some of its rows: none is gone */
-	bool waits;	  /* the first row of the source has to be waited for */
-	bool rejects; /* rows that cannot be written are put aside */
+	bool partial;	 /* the source shows some of its rows: none is gone */
+	bool gone_later; /* rows that are gone are left to sync_merge_apply_gone */
+	bool waits;		 /* the first row of the source has to be waited for */
+	bool rejects;	 /* rows that cannot be written are put aside */
 	SyncRejectSink reject;
 	void *reject_arg;
 	SyncImageSink keep; /* of what is written; NULL: nothing is kept */
@@ -140,6 +139,9 @@ extern void sync_merge_delta_free(SyncDelta *delta);
 extern void sync_merge_apply(SyncMerge *merge,
 							 SyncDelta *delta,
 							 SyncCounts *counts);
+extern void sync_merge_apply_gone(SyncMerge *merge,
+								  SyncDelta *delta,
+								  SyncCounts *counts);
 
 /* in merge_sieve.c */
 extern void sync_merge_sieve(SyncMerge *merge,

@@ -87,6 +87,17 @@ sync_merge_apply(SyncMerge *merge, SyncDelta *delta, SyncCounts *counts)
 }
 
 /*
+ * Delete the rows that are gone, or mark them, where sync_merge_apply was to
+ * leave that for later.
+ */
+void
+sync_merge_apply_gone(SyncMerge *merge, SyncDelta *delta, SyncCounts *counts)
+{
+	merge->gone_later = false;
+	delete_rows(merge, delta->deleted, counts);
+}
+
+/*
  * Write what differs.
  */
 static void
@@ -171,7 +182,7 @@ delete_rows(SyncMerge *merge, SyncStagedRows *rows, SyncCounts *counts)
 {
 	const char *from = sync_merge_update_source(merge, rows);
 
-	if (rows->count == 0)
+	if (rows->count == 0 || merge->gone_later)
 		return;
 	sync_shmem_progress_phase(SYNC_PHASE_DELETING, rows->count, true);
 	if (merge->mode == SYNC_MODE_SOFT_DELETE)

@@ -97,5 +97,6 @@ extern int sync_remote_copy_read(SyncRemote *remote,
 								 char *buffer,
 								 int least,
 								 int most);
+extern void sync_remote_copy_finish(SyncRemote *remote);
 
 #endif /* REMOTE_H */

@@ -152,6 +152,24 @@ sync_remote_copy_read(SyncRemote *remote, char *buffer, int least, int most)
 }
 
 /*
+ * Throw away what is left of the stream, so that the next statement can be run.
+ */
+void
+sync_remote_copy_finish(SyncRemote *remote)
+{
+	PGresult *result;
+
+	do
+	{
+		if (remote->message)
+			PQfreemem(remote->message);
+		remote->message = NULL;
+	} while (next_message(remote, true));
+	while ((result = sync_remote_next_result(remote)) != NULL)
+		PQclear(result);
+}
+
+/*
  * Get the next message of the stream.  Returns whether there is one: not after
  * the last, and not where none has come yet and there is no need to "wait".
  */

@@ -43,6 +43,8 @@ typedef struct SyncSource
 	const char *query;
 	const char *server; /* NULL: this database */
 	SyncRemote *remote; /* the transaction there */
+	bool shared;		/* with other sources, one after the other */
+	int64 received;		/* bytes, by those before */
 	List *columns;		/* SyncSourceColumn */
 } SyncSource;
 
@@ -95,7 +97,9 @@ typedef struct SyncRowTurns
 typedef struct SyncReader SyncReader;
 
 /* in stage_source.c */
-extern SyncSource *sync_stage_open(const char *query, const char *server);
+extern SyncSource *sync_stage_open(const char *query,
+								   const char *server,
+								   List **remotes);
 extern SyncSourceColumn *sync_stage_column(SyncSource *source,
 										   const char *name);
 extern SyncRows *sync_stage_ask(SyncSource *source, const char *sql);

@@ -30,6 +30,7 @@
 /* Reads a foreign server */
 typedef struct ServerReader
 {
+	SyncSource *source;
 	SyncRemote *remote;
 	SyncReading *reading;
 	bool binary;
@@ -66,7 +67,9 @@ sync_stage_server_start(SyncSource *source, SyncReading *reading, bool *ordered)
 	ServerReader *reader = palloc0(sizeof(ServerReader));
 
 	*ordered = sync_stage_is_ordered(source, reading);
+	reader->source = source;
 	reader->remote = source->remote;
+	source->received = source->remote->received;
 	reader->reading = reading;
 	reader->binary = sync_stage_is_binary(source, reading);
 	if (reading->rejects && !(reader->binary && fits_all(reading)))
@@ -128,8 +131,8 @@ sync_stage_server_next(void *arg)
 }
 
 /*
- * End the COPY code's part; what the server still sends is dropped with its
- * transaction.
+ * End the COPY code's part; what the server still sends is dropped, with its
+ * transaction if that is ours alone.
  */
 void
 sync_stage_server_end(void *arg)
@@ -138,6 +141,8 @@ sync_stage_server_end(void *arg)
 
 	if (reader->copy)
 		EndCopyFrom(reader->copy);
+	if (reader->source->shared)
+		sync_remote_copy_finish(reader->remote);
 }
 
 /*

@@ -18,14 +18,19 @@ static SyncSourceColumn *add_column(SyncSource *source,
 									Oid type);
 static void describe_here(SyncSource *source, const char *sql);
 static void describe_there(SyncSource *source, const char *sql);
+static void connect_source(SyncSource *source, List **remotes);
 
 /*
  * Open a query as a source, in this database or on a foreign server, where it
  * gets a transaction of its own.  It is not run yet.  The source is closed by
  * sync_stage_close or by the end of the transaction.
+ *
+ * With "remotes", sources on one server share a transaction there; the list has
+ * what is open so far, and is the caller's to close.  One such source is read to
+ * its end before the next one.
  */
 SyncSource *
-sync_stage_open(const char *query, const char *server)
+sync_stage_open(const char *query, const char *server, List **remotes)
 {
 	SyncSource *source = palloc0(sizeof(SyncSource));
 	char *sql = psprintf("SELECT * FROM (\n%s\n) AS source", query);
@@ -33,7 +38,10 @@ sync_stage_open(const char *query, const char *server)
 	source->query = query;
 	source->server = server;
 	if (server)
+	{
+		connect_source(source, remotes);
 		describe_there(source, sql);
+	}
 	else
 		describe_here(source, sql);
 	return source;
@@ -81,7 +89,7 @@ sync_stage_bytes(SyncSource *source)
 {
 	if (source->records && source->records->bytes)
 		return source->records->bytes(source->records->arg);
-	return source->remote ? source->remote->received : 0;
+	return source->remote ? source->remote->received - source->received : 0;
 }
 
 /*
@@ -90,7 +98,7 @@ sync_stage_bytes(SyncSource *source)
 void
 sync_stage_close(SyncSource *source)
 {
-	if (source->remote)
+	if (source->remote && !source->shared)
 		sync_remote_close(source->remote);
 	source->remote = NULL;
 	if (source->places)
@@ -149,13 +157,6 @@ describe_there(SyncSource *source, const char *sql)
 	List *columns;
 	ListCell *cell;
 
-	if (GetForeignServerByName(source->server, true) == NULL)
-		ereport(ERROR,
-				errcode(ERRCODE_UNDEFINED_OBJECT),
-				errmsg("server \"%s\" does not exist", source->server),
-				errhint("Run CREATE SERVER %s FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '...', dbname '...'), then CREATE USER MAPPING.",
-						quote_identifier(source->server)));
-	source->remote = sync_remote_begin(source->server, true);
 	columns = sync_remote_describe(source->remote, sql);
 	foreach(cell, columns)
 	{
@@ -165,4 +166,29 @@ describe_there(SyncSource *source, const char *sql)
 		column->relation = found->relation;
 		column->attribute = found->attribute;
 	}
+}
+
+/*
+ * Begin a transaction on the foreign server, or join the one that is there.
+ */
+static void
+connect_source(SyncSource *source, List **remotes)
+{
+	ListCell *cell;
+
+	if (GetForeignServerByName(source->server, true) == NULL)
+		ereport(ERROR,
+				errcode(ERRCODE_UNDEFINED_OBJECT),
+				errmsg("server \"%s\" does not exist", source->server),
+				errhint("Run CREATE SERVER %s FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '...', dbname '...'), then CREATE USER MAPPING.",
+						quote_identifier(source->server)));
+	source->shared = remotes != NULL;
+	foreach(cell, remotes ? *remotes : NIL)
+		if (strcmp(((SyncRemote *) lfirst(cell))->server, source->server) == 0)
+			source->remote = lfirst(cell);
+	if (source->remote)
+		return;
+	source->remote = sync_remote_begin(source->server, true);
+	if (remotes)
+		*remotes = lappend(*remotes, source->remote);
 }
