@@ -337,9 +337,9 @@ sync_kit_spi_run_into(const char *sql,
  * snapshot.  "rows" (NULL: none) may be named in it and have to live as long as
  * the cursor; such cursors are closed in the reverse order of their opening.
  *
- * It is planned for all rows to be read in an order.  The planner takes it that
- * rows fetched at random by an index cost next to nothing once the table is
- * in cache; with a million of them, sorting is twice as fast.
+ * Without such rows, it is planned for all rows to be read in an order.  The
+ * planner takes it that rows fetched at random by an index cost next to nothing
+ * once the table is in cache; with a million of them, sorting is twice as fast.
  */
 Portal
 sync_kit_spi_open(const char *sql, SyncStagedRows *rows)
@@ -354,14 +354,15 @@ sync_kit_spi_open(const char *sql, SyncStagedRows *rows)
 	if (rows)
 		register_rows(rows);
 	settings = NewGUCNestLevel();
-	(void) set_config_option("effective_cache_size",
-							 SYNC_KIT_CACHE_SIZE,
-							 PGC_USERSET,
-							 PGC_S_SESSION,
-							 GUC_ACTION_SAVE,
-							 true,
-							 0,
-							 false);
+	if (rows == NULL)
+		(void) set_config_option("effective_cache_size",
+								 SYNC_KIT_CACHE_SIZE,
+								 PGC_USERSET,
+								 PGC_S_SESSION,
+								 GUC_ACTION_SAVE,
+								 true,
+								 0,
+								 false);
 	portal = SPI_cursor_parse_open(NULL, sql, &options);
 	AtEOXact_GUC(true, settings);
 	if (portal == NULL)

@@ -114,6 +114,7 @@ extern SyncTarget *sync_merge_open_target(const char *name);
 extern void sync_merge_close_target(SyncTarget *target);
 extern void sync_merge_check_key(SyncTarget *target, List *key);
 extern void sync_merge_lock_target(SyncTarget *target);
+extern int sync_merge_assume_cached(SyncTarget *target);
 
 /* in merge_compare.c */
 extern void sync_merge_compare(SyncMerge *merge,

@@ -16,6 +16,8 @@
  */
 #include "postgres.h"
 
+#include "utils/guc.h"
+
 #include "kit/kit_attempt.h"
 #include "kit/kit_spi.h"
 #include "merge/merge_compose.h"
@@ -73,17 +75,23 @@ static void insert_with_conflicts(SyncMerge *merge,
 void
 sync_merge_apply(SyncMerge *merge, SyncDelta *delta, SyncCounts *counts)
 {
+	int settings = sync_merge_assume_cached(merge->target);
+
 	if (!merge->target->references_itself)
 		apply(merge, delta, counts);
 	else if (!attempt_apply(merge, delta, counts))
 		apply_backwards(merge, delta, counts);
 
-	if (delta->kept == NULL || delta->kept->count == 0)
-		return;
-	sync_shmem_progress_phase(SYNC_PHASE_REFRESHING, delta->kept->count, true);
-	(void) sync_kit_spi_run_with(sync_merge_compose_touch(merge),
-								 NULL,
-								 delta->kept);
+	if (delta->kept && delta->kept->count > 0)
+	{
+		sync_shmem_progress_phase(SYNC_PHASE_REFRESHING,
+								  delta->kept->count,
+								  true);
+		(void) sync_kit_spi_run_with(sync_merge_compose_touch(merge),
+									 NULL,
+									 delta->kept);
+	}
+	AtEOXact_GUC(true, settings);
 }
 
 /*
@@ -93,8 +101,11 @@ sync_merge_apply(SyncMerge *merge, SyncDelta *delta, SyncCounts *counts)
 void
 sync_merge_apply_gone(SyncMerge *merge, SyncDelta *delta, SyncCounts *counts)
 {
+	int settings = sync_merge_assume_cached(merge->target);
+
 	merge->gone_later = false;
 	delete_rows(merge, delta->deleted, counts);
+	AtEOXact_GUC(true, settings);
 }
 
 /*

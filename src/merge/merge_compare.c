@@ -47,6 +47,7 @@ typedef struct Comparison
 	bool done;
 } Comparison;
 
+static SyncCursor *open_target(SyncMerge *merge, SyncStagedRows *named);
 static bool looks_up(SyncMerge *merge, double rows);
 static SyncStagedRows *stage_source(SyncMerge *merge,
 									SyncRowNext next,
@@ -168,10 +169,7 @@ compare_all(Comparison *comparison, SyncRowNext next, void *arg)
 	comparison->scratch = AllocSetContextCreate(CurrentMemoryContext,
 												"sync row comparison",
 												ALLOCSET_SMALL_SIZES);
-	cursor =
-		sync_kit_cursor_open(sync_merge_compose_read(merge,
-													 named ? named->name : NULL),
-							 named);
+	cursor = open_target(merge, named);
 
 	/* the target first: it can be read while another server sorts */
 	if (merge->waits && source == NULL)
@@ -206,6 +204,24 @@ compare_all(Comparison *comparison, SyncRowNext next, void *arg)
 	MemoryContextDelete(comparison->scratch);
 	if (source)
 		sync_kit_staged_free(source);
+}
+
+/*
+ * Begin to read the target: all of it, or the rows whose keys are "named".
+ */
+static SyncCursor *
+open_target(SyncMerge *merge, SyncStagedRows *named)
+{
+	SyncCursor *cursor;
+	int settings;
+
+	if (named == NULL)
+		return sync_kit_cursor_open(sync_merge_compose_read(merge, NULL), NULL);
+	settings = sync_merge_assume_cached(merge->target);
+	cursor = sync_kit_cursor_open(sync_merge_compose_read(merge, named->name),
+								  named);
+	AtEOXact_GUC(true, settings);
+	return cursor;
 }
 
 /*

@@ -15,9 +15,11 @@
 #include "catalog/pg_class.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
+#include "optimizer/optimizer.h"
 #include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/relcache.h"
@@ -130,6 +132,30 @@ sync_merge_lock_target(SyncTarget *target)
 					   RelationGetRelid(target->relation),
 					   0,
 					   ExclusiveLock);
+}
+
+/*
+ * Have the planner take it that the target is in cache, where it would fit: it
+ * takes an index for so dear otherwise that it reads the whole table for one row
+ * in a hundred.  Returns what AtEOXact_GUC is to end that by.
+ */
+int
+sync_merge_assume_cached(SyncTarget *target)
+{
+	int32 pages = target->relation->rd_rel->relpages;
+	int settings = NewGUCNestLevel();
+
+	if (pages > 0 && pages <= effective_cache_size &&
+		random_page_cost > seq_page_cost)
+		(void) set_config_option("random_page_cost",
+								 psprintf("%g", seq_page_cost),
+								 PGC_USERSET,
+								 PGC_S_SESSION,
+								 GUC_ACTION_SAVE,
+								 true,
+								 0,
+								 false);
+	return settings;
 }
 
 /*

@@ -30,10 +30,6 @@ typedef struct SyncSourceColumn
 	int attribute; /* its number there */
 } SyncSourceColumn;
 
-struct SyncRecords;
-struct SyncColumns;
-struct SyncPlaces;
-
 /* Where rows come from */
 typedef struct SyncSource
 {
