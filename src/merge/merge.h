@@ -104,11 +104,6 @@ typedef struct SyncDelta
 	SyncStagedRows *deleted;  /* the key */
 } SyncDelta;
 
-/* Writes staged rows, and adds to the counts what it wrote */
-typedef void (*SyncWriter)(SyncMerge *merge,
-						   SyncStagedRows *rows,
-						   SyncCounts *counts);
-
 /* in merge_target.c */
 extern SyncTarget *sync_merge_open_target(const char *name);
 extern void sync_merge_close_target(SyncTarget *target);
@@ -143,11 +138,5 @@ extern void sync_merge_apply(SyncMerge *merge,
 extern void sync_merge_apply_gone(SyncMerge *merge,
 								  SyncDelta *delta,
 								  SyncCounts *counts);
-
-/* in merge_sieve.c */
-extern void sync_merge_sieve(SyncMerge *merge,
-							 SyncStagedRows *rows,
-							 SyncWriter write,
-							 SyncCounts *counts);
 
 #endif /* MERGE_H */

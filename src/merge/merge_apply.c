@@ -22,6 +22,7 @@
 #include "kit/kit_spi.h"
 #include "merge/merge_compose.h"
 #include "merge/merge_image.h"
+#include "merge/merge_sieve.h"
 #include "shmem/shmem_progress.h"
 
 /* An INSERT to be attempted */

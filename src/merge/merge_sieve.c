@@ -19,7 +19,7 @@
 #include "utils/memutils.h"
 
 #include "kit/kit_attempt.h"
-#include "merge/merge.h"
+#include "merge/merge_sieve.h"
 #include "shmem/shmem_progress.h"
 
 #define CHUNK_ROWS 1024
