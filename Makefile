@@ -72,7 +72,7 @@ REGRESS += history_purge schedules
 REGRESS += encoding       # last: it makes databases, which takes longest
 
 ISOLATION = race_evidence race_execute race_notes race_rule race_stream_insert race_timeout race_track race_update
-ISOLATION += race_group
+ISOLATION += race_group race_watermark
 ISOLATION += race_stream_types
 ISOLATION += race_purge
 ISOLATION += race_untrack

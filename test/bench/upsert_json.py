@@ -1,6 +1,6 @@
 """A file of NDJSON into athlete_dim, as it is done by hand in Python: json, COPY to a temporary table, ON CONFLICT.
 
-usage: upsert_json.py FILE; the server is that of PGHOST and PGPORT.
+Takes the file and the connection string of the warehouse.
 """
 
 import io
@@ -24,7 +24,7 @@ with open(sys.argv[1], encoding="utf-8") as file:
         rows.write(f'{text(record["uuid"])}\t{text(record["name"])}\n')
 rows.seek(0)
 
-with psycopg2.connect("") as connection, connection.cursor() as cursor:
+with psycopg2.connect(sys.argv[2]) as connection, connection.cursor() as cursor:
     cursor.execute("CREATE TEMP TABLE staged (athlete_uuid uuid, full_name text) ON COMMIT DROP")
     cursor.copy_expert("COPY staged FROM STDIN", rows)
     cursor.execute("""INSERT INTO athlete_dim SELECT athlete_uuid, full_name, now() FROM staged

@@ -71,6 +71,7 @@ want_coverage() {
 
 want_bench() {
 	want python3-psycopg2 /usr/bin/python3 -c 'import psycopg2'
+	want python3-pandas /usr/bin/python3 -c 'import pandas'
 	want python3-sqlalchemy /usr/bin/python3 -c 'import sqlalchemy'
 }
 

@@ -85,6 +85,13 @@ is($warehouse->safe_psql('postgres', q{SELECT count(*) FROM league WHERE name = 
 is($warehouse->safe_psql('postgres', q{SELECT count(*) FROM sync_history WHERE status = 'failed' AND error_sqlstate = '23502'}), '2',
 	'history has both');
 
+# Rows of a server that are put aside do not stand in the way of the next stream
+
+$warehouse->safe_psql('postgres', 'UPDATE sync_streams SET max_rejects = 5');
+is($warehouse->safe_psql('postgres', $group), "league 101 0 101 0\nteam 20002 0 0 0", 'a group may put rows aside');
+is($warehouse->safe_psql('postgres', q{SELECT string_agg(stream_name || ' ' || (raw->>'id'), ', ') FROM sync_rejects}), 'team 30002',
+	'which are those of their stream');
+
 $warehouse->stop;
 $app->stop;
 done_testing();
