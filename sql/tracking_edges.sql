@@ -86,6 +86,10 @@ END $$;
 SELECT count(*) FROM sync_progress_drift() WHERE rule_name ~ '^many';
 SELECT count(*) FILTER (WHERE (value ->> 'tracked')::boolean), sum((value ->> 'keys')::int) FROM jsonb_each(
 	(SELECT details FROM sync_history ORDER BY history_id DESC LIMIT 1)) WHERE key ~ '^many';
+-- the plans that were used last are there, and not those of all
+SELECT count(DISTINCT substring(ident FROM 'LEFT JOIN (tracking_edges.many_\d+) ')) AS runs,
+	count(*) FILTER (WHERE ident ~ '^LOCK TABLE tracking_edges.many_') < 60 AS forgotten
+FROM pg_backend_memory_contexts WHERE name = 'CachedPlanSource';
 SELECT count(sync_untrack_progress(rule_name)) FROM sync_progress_rules WHERE rule_name ~ '^many';
 DELETE FROM sync_progress_rules WHERE rule_name ~ '^many';
 
