@@ -90,7 +90,7 @@ static void
 take_plan(void *rows, int ncells, char **cells)
 {
 	static const char label[] = "\"Plan Rows\":";
-	const char *found = strstr(cells[0], label);
+	const char *found = ncells > 0 && cells[0] ? strstr(cells[0], label) : NULL;
 
 	if (found)
 		*(double *) rows = strtod(found + strlen(label), NULL);
