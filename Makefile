@@ -12,6 +12,9 @@
 #
 DEVELOPER_GOALS = demo check lint format matrix asan coverage bench-progress bench-upsert
 
+# and one that builds nothing:
+DEVELOPER_GOALS += fake
+
 ifneq ($(filter $(DEVELOPER_GOALS),$(MAKECMDGOALS)),)
 
 .PHONY: $(MAKECMDGOALS)
@@ -46,7 +49,7 @@ OBJS = $(EXTENSION).o $(patsubst %.c,%.o,$(foreach part,$(PARTS),$(sort $(wildca
 #
 # The install script is joined from the parts' SQL
 #
-SQL_PARTS = $(foreach part,$(PARTS),$(wildcard src/$(part)/$(part).sql))
+SQL_PARTS = $(foreach part,$(PARTS),$(wildcard src/$(part)/$(part).sql) $(sort $(wildcard src/$(part)/$(part)_*.sql)))
 DATA_built = $(EXTENSION)--$(EXTVERSION).sql
 
 #

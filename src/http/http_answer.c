@@ -132,6 +132,8 @@ sync_http_header(SyncHttpTransfer *transfer, const char *name)
 char *
 sync_http_text(SyncHttpTransfer *transfer, Size *length)
 {
+	sync_http_unpack(transfer);
+	sync_http_check(transfer);
 	*length = transfer->body.length;
 	return as_text(transfer, transfer->body.data, length);
 }
@@ -287,6 +289,8 @@ report_failure(SyncHttpTransfer *transfer)
 	char *detail = sync_http_redact(reason, transfer->request->secrets);
 	bool late = transfer->result == CURLE_OPERATION_TIMEDOUT;
 	bool begun = transfer->header.length > 0;
+
+	detail[0] = pg_toupper((unsigned char) detail[0]);
 
 	ereport(ERROR,
 			errcode(SYNC_ERRCODE_HTTP_TRANSPORT),

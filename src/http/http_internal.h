@@ -82,6 +82,9 @@ extern bool sync_http_buffer_add(SyncHttpBuffer *buffer,
 extern void sync_http_prepare(SyncHttpTransfer *transfer);
 extern bool sync_http_redirect(SyncHttpTransfer *transfer);
 
+/* in http_unpack.c */
+extern void sync_http_unpack(SyncHttpTransfer *transfer);
+
 /* in http_guard.c */
 extern void sync_http_check_request(const SyncHttpRequest *request,
 									const char *shown);

@@ -79,7 +79,7 @@ COMMENT ON COLUMN sync_endpoints.endpoint_name IS 'Name of the endpoint, as runs
 COMMENT ON COLUMN sync_endpoints.provider_name IS 'The provider it belongs to.';
 COMMENT ON COLUMN sync_endpoints.description IS 'What it gives, and what of it is not confirmed.';
 COMMENT ON COLUMN sync_endpoints.method IS 'HTTP method.';
-COMMENT ON COLUMN sync_endpoints.path IS 'Template of the path after the base URL, each value encoded as a segment; or one value that is a whole URL on the provider''s host: {parent.value}.';
+COMMENT ON COLUMN sync_endpoints.path IS 'Template of the path after the base URL, each value encoded as a segment; one that begins with another host: https://host/..; or one value that is a whole URL on the provider''s host: {parent.value}.';
 COMMENT ON COLUMN sync_endpoints.params IS 'Parameters that callers give: {"race_id": {"required": true, "default": scalar, "description": text}}.';
 COMMENT ON COLUMN sync_endpoints.query IS 'Parameters of the URL, an object of templates.';
 COMMENT ON COLUMN sync_endpoints.headers IS 'Headers, an object of templates.';

@@ -304,7 +304,8 @@ check_path(SyncGrammar *grammar, SyncEndpoint *endpoint)
 			  psprintf("Its path is \"%s\". %s", path, fault ? fault : ""),
 			  NULL);
 	refuse_if(path[0] != '\0' && path[0] != '/' &&
-				  !sync_provider_is_whole_url(path),
+				  !sync_provider_is_whole_url(path) &&
+				  !sync_provider_is_absolute(path),
 			  grammar,
 			  psprintf("Its path is \"%s\".", path),
 			  "It begins with a slash, or is one placeholder for a whole URL: {parent.value}.");

@@ -254,13 +254,13 @@ to_duration_of_ms(JsonbValue *value)
 		return sync_kit_json_new_text(NULL);
 	if (!is_number(text) || fabs(strtod(text, NULL)) > 1e15)
 		return value;
-	ms = (int64) rint(strtod(text, NULL));
+	ms = (int64) rint(fabs(strtod(text, NULL)));
 	return sync_kit_json_new_text(psprintf("%s" INT64_FORMAT ":%02d:%02d.%03d",
-										   ms < 0 ? "-" : "",
-										   Abs(ms) / 3600000,
-										   (int) (Abs(ms) / 60000 % 60),
-										   (int) (Abs(ms) / 1000 % 60),
-										   (int) (Abs(ms) % 1000)));
+										   text[0] == '-' ? "-" : "",
+										   ms / 3600000,
+										   (int) (ms / 60000 % 60),
+										   (int) (ms / 1000 % 60),
+										   (int) (ms % 1000)));
 }
 
 /*

@@ -44,8 +44,11 @@ sync_provider_set_credential(int64 tenant,
 	params->params[0].value = Int64GetDatum(tenant);
 	params->params[1].ptype = TEXTOID;
 	params->params[1].value = CStringGetTextDatum(provider->name);
-	for (int i = 0; i < 5; i++)
+	for (int i = 0; i < params->numParams; i++)
+	{
 		params->params[i].pflags = PARAM_FLAG_CONST;
+		params->params[i].isnull = false;
+	}
 	if (fields == NULL)
 	{
 		params->numParams = 2;

@@ -129,6 +129,7 @@ extern const char *sync_provider_template_fault(const char *text,
 extern const char *sync_provider_json_template_fault(JsonbValue *value,
 													 JsonbValue *params,
 													 List *fields);
+extern bool sync_provider_is_absolute(const char *path);
 extern bool sync_provider_is_whole_url(const char *text);
 extern char *sync_provider_format_time(const char *text,
 									   const char *format,

@@ -55,9 +55,10 @@ sync_provider_step(SyncFetch *fetch, Jsonb **record, int64 *wait_ms)
 		.callback = name_fetch,
 		.arg = fetch,
 	};
-	MemoryContext caller = MemoryContextSwitchTo(fetch->context);
+	MemoryContext caller = MemoryContextSwitchTo(fetch->scratch);
 	SyncFetchStep step;
 
+	MemoryContextReset(fetch->scratch);
 	error_context_stack = &frame;
 	step = take_step(fetch, record, wait_ms);
 	error_context_stack = frame.previous;
@@ -178,12 +179,12 @@ hand_out(SyncFetch *fetch, Jsonb **record)
 					  : sync_kit_json_of(found);
 		if (!is_older(fetch, *record))
 		{
-			MemoryContextSwitchTo(fetch->context);
+			MemoryContextSwitchTo(fetch->scratch);
 			fetch->counts.records++;
 			fetch->handed_out++;
 			return true;
 		}
-		MemoryContextSwitchTo(fetch->context);
+		MemoryContextSwitchTo(fetch->scratch);
 
 		/* they come in falling order: all that follow are older still */
 		fetch->records = NIL;
@@ -215,7 +216,7 @@ read_line(SyncFetch *fetch)
 								  sync_kit_json_value(sync_kit_json_parse(line)));
 		fetch->record_at = 0;
 	}
-	MemoryContextSwitchTo(fetch->context);
+	MemoryContextSwitchTo(fetch->scratch);
 	if (line == NULL && sync_http_state(fetch->transfer) == SYNC_HTTP_DONE)
 	{
 		sync_provider_note_page(fetch, NULL);
@@ -240,6 +241,10 @@ send_request(SyncFetch *fetch, int64 *wait_ms)
 	}
 	if (!sync_provider_token_ready(fetch))
 		return false;
+
+	MemoryContextReset(fetch->page);
+	MemoryContextReset(fetch->sent);
+	fetch->records = NIL;
 	*wait_ms = sync_provider_limit_wait(fetch);
 	if (*wait_ms > 0)
 	{
@@ -247,13 +252,10 @@ send_request(SyncFetch *fetch, int64 *wait_ms)
 		return false;
 	}
 
-	MemoryContextReset(fetch->page);
-	MemoryContextReset(fetch->sent);
 	MemoryContextSwitchTo(fetch->sent);
-	fetch->records = NIL;
 	fetch->request = sync_provider_compose(fetch);
 	fetch->transfer = sync_http_start(fetch->request);
-	MemoryContextSwitchTo(fetch->context);
+	MemoryContextSwitchTo(fetch->scratch);
 	fetch->handed_out = 0;
 	fetch->counts.requests++;
 	return true;
@@ -289,7 +291,7 @@ take_answer(SyncFetch *fetch)
 	if (fetch->request->streamed && status / 100 == 2)
 	{
 		fetch->streaming = true;
-		MemoryContextSwitchTo(fetch->context);
+		MemoryContextSwitchTo(fetch->scratch);
 		return;
 	}
 
@@ -314,7 +316,7 @@ take_answer(SyncFetch *fetch)
 					   fetch->endpoint->name));
 	else
 		take_document(fetch, document);
-	MemoryContextSwitchTo(fetch->context);
+	MemoryContextSwitchTo(fetch->scratch);
 }
 
 /*
@@ -346,6 +348,7 @@ take_document(SyncFetch *fetch, JsonbValue *document)
 	fetch->authenticated = false;
 	sync_http_end(fetch->transfer);
 	fetch->transfer = NULL;
+	sync_provider_limit_release(fetch);
 }
 
 /*
@@ -471,7 +474,8 @@ end_request(SyncFetch *fetch)
 	fetch->streaming = false;
 	sync_http_end(fetch->transfer);
 	fetch->transfer = NULL;
-	MemoryContextSwitchTo(fetch->context);
+	sync_provider_limit_release(fetch);
+	MemoryContextSwitchTo(fetch->scratch);
 }
 
 /*

@@ -30,6 +30,7 @@ struct SyncFetch
 	SyncCredential *credential;
 	SyncScope scope;
 	MemoryContext context; /* of the fetch */
+	MemoryContext scratch; /* of a step; reset with the next */
 	MemoryContext sent;	   /* of a request; reset with the next */
 	MemoryContext page;	   /* of a page or a line; likewise */
 	MemoryContext record;  /* of a record; likewise */
@@ -49,15 +50,17 @@ struct SyncFetch
 	SyncPager pager;
 	SyncHttpRequest *request; /* NULL: none is at hand */
 	SyncHttpTransfer *transfer;
-	int tries;				/* of this request that did not work */
-	bool authenticated;		/* this request got a new token already */
-	TimestampTz not_before; /* it waits until then */
-	TimestampTz waits_since;
+	int tries;						 /* of this request that did not work */
+	bool authenticated;				 /* this request got a new token already */
+	TimestampTz not_before;			 /* it waits until then */
+	struct SyncAllowance *allowance; /* where it has a place, NULL: none */
+	int place;
 
 	/* the call for a token */
 	SyncHttpRequest *token_request;
 	SyncHttpTransfer *token_transfer;
 	MemoryContext token_context;
+	bool token_refused; /* the one at hand */
 	bool refreshing;
 	bool refresh_failed;
 
@@ -110,6 +113,7 @@ extern void sync_provider_note_page(SyncFetch *fetch, JsonbValue *document);
 
 /* in provider_limit.c */
 extern int64 sync_provider_limit_wait(SyncFetch *fetch);
+extern void sync_provider_limit_release(void *fetch);
 extern void sync_provider_limit_pause(SyncFetch *fetch, int64 ms);
 
 /* in provider_parent.c */

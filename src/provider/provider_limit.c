@@ -4,13 +4,15 @@
  *	  What a provider allows one credential: how many requests at once, how soon
  *	  after each other, and how many in a while.
  *
- * How many at once holds for all sessions of the database, by advisory locks:
- * as many as there are places.  The times between requests hold for one process.
+ * How many at once holds for all sessions of the database: each place is a lock,
+ * held from when a request is sent to when its answer is there.  The times
+ * between requests hold for one process.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
+#include "common/hashfn.h"
 #include "miscadmin.h"
 #include "storage/lock.h"
 #include "utils/memutils.h"
@@ -18,8 +20,12 @@
 
 #include "provider/provider_fetch.h"
 
+#define PLACES_MAX	  64
+#define PLACE_POLL_MS 20
+#define LOCK_SUBID	  3 /* those of users' advisory locks are 1 and 2 */
+
 /* The limits of one credential, as they are used; lives in TopMemoryContext */
-typedef struct Allowance
+typedef struct SyncAllowance
 {
 	char *key;
 	TimestampTz not_before; /* as a provider said that it is enough */
@@ -28,13 +34,16 @@ typedef struct Allowance
 	int capacity;
 	int count;
 	int next;
-} Allowance;
+	bool places[PLACES_MAX]; /* that this process holds */
+} SyncAllowance;
 
-/* Allowance; written by find_allowance */
+/* SyncAllowance; written by find_allowance */
 static List *allowances = NIL;
 
-static Allowance *find_allowance(SyncFetch *fetch);
-static void set_capacity(Allowance *allowance, int capacity);
+static SyncAllowance *find_allowance(SyncFetch *fetch);
+static void set_capacity(SyncAllowance *allowance, int capacity);
+static bool take_place(SyncFetch *fetch, SyncAllowance *allowance);
+static LOCKTAG place_tag(SyncAllowance *allowance, int place);
 
 /*
  * How many milliseconds the next request of a fetch has to wait.  0: it may go
@@ -44,7 +53,7 @@ int64
 sync_provider_limit_wait(SyncFetch *fetch)
 {
 	JsonbValue *limits = fetch->endpoint->provider->limits;
-	Allowance *allowance = find_allowance(fetch);
+	SyncAllowance *allowance = find_allowance(fetch);
 	int64 interval_ms = sync_kit_json_integer(limits, "interval_ms", 0);
 	int requests = (int) sync_kit_json_integer(limits, "requests", 0);
 	int64 window_ms = sync_kit_json_integer(limits, "window_ms", 0);
@@ -59,6 +68,8 @@ sync_provider_limit_wait(SyncFetch *fetch)
 			Max(due, allowance->times[allowance->next] + window_ms * 1000 + 1);
 	if (due > now)
 		return (due - now + 999) / 1000;
+	if (!take_place(fetch, allowance))
+		return PLACE_POLL_MS;
 
 	allowance->last = now;
 	if (requests)
@@ -71,12 +82,31 @@ sync_provider_limit_wait(SyncFetch *fetch)
 }
 
 /*
+ * Give back the place that a request of a fetch had, if it has one.  Raises
+ * nothing.
+ */
+void
+sync_provider_limit_release(void *arg)
+{
+	SyncFetch *fetch = arg;
+	SyncAllowance *allowance = fetch->allowance;
+	LOCKTAG tag;
+
+	if (allowance == NULL)
+		return;
+	tag = place_tag(allowance, fetch->place);
+	LockRelease(&tag, ExclusiveLock, true);
+	allowance->places[fetch->place] = false;
+	fetch->allowance = NULL;
+}
+
+/*
  * Leave a provider alone for a while, with this credential.
  */
 void
 sync_provider_limit_pause(SyncFetch *fetch, int64 ms)
 {
-	Allowance *allowance = find_allowance(fetch);
+	SyncAllowance *allowance = find_allowance(fetch);
 
 	allowance->not_before =
 		Max(allowance->not_before, GetCurrentTimestamp() + ms * 1000);
@@ -85,7 +115,7 @@ sync_provider_limit_pause(SyncFetch *fetch, int64 ms)
 /*
  * What is known of a fetch's credential.
  */
-static Allowance *
+static SyncAllowance *
 find_allowance(SyncFetch *fetch)
 {
 	SyncCredential *credential = fetch->credential;
@@ -94,7 +124,7 @@ find_allowance(SyncFetch *fetch)
 							   credential->provider,
 							   credential->tenant)
 					: pstrdup(credential->provider);
-	Allowance *allowance;
+	SyncAllowance *allowance;
 	MemoryContext caller;
 	ListCell *cell;
 
@@ -105,7 +135,7 @@ find_allowance(SyncFetch *fetch)
 			return allowance;
 	}
 	caller = MemoryContextSwitchTo(TopMemoryContext);
-	allowance = palloc0(sizeof(Allowance));
+	allowance = palloc0(sizeof(SyncAllowance));
 	allowance->key = pstrdup(key);
 	allowances = lappend(allowances, allowance);
 	MemoryContextSwitchTo(caller);
@@ -116,7 +146,7 @@ find_allowance(SyncFetch *fetch)
  * Let the ring have that many places; the latest times stay in it.
  */
 static void
-set_capacity(Allowance *allowance, int capacity)
+set_capacity(SyncAllowance *allowance, int capacity)
 {
 	TimestampTz *times;
 	int keep = Min(allowance->count, capacity);
@@ -135,4 +165,61 @@ set_capacity(Allowance *allowance, int capacity)
 	allowance->capacity = capacity;
 	allowance->count = keep;
 	allowance->next = capacity ? keep % capacity : 0;
+}
+
+/*
+ * Take a place for a request, if there is one free or no limit.  It is given
+ * back with the memory of the request at the latest.
+ */
+static bool
+take_place(SyncFetch *fetch, SyncAllowance *allowance)
+{
+	int64 places = sync_kit_json_integer(fetch->endpoint->provider->limits,
+										 "concurrency",
+										 0);
+
+	if (places == 0 || places > PLACES_MAX)
+		return true;
+	/* a stream of parents goes on while their children are asked for */
+	for (SyncFetch *parent = fetch->parent; parent; parent = parent->parent)
+		if (parent->allowance)
+			return true;
+	for (int place = 0; place < places; place++)
+	{
+		LOCKTAG tag = place_tag(allowance, place);
+		MemoryContextCallback *callback;
+
+		/* a lock that a process holds it would be given again */
+		if (allowance->places[place] ||
+			LockAcquire(&tag, ExclusiveLock, true, true) ==
+				LOCKACQUIRE_NOT_AVAIL)
+			continue;
+		allowance->places[place] = true;
+		fetch->allowance = allowance;
+		fetch->place = place;
+		callback =
+			MemoryContextAlloc(fetch->sent, sizeof(MemoryContextCallback));
+		callback->func = sync_provider_limit_release;
+		callback->arg = fetch;
+		MemoryContextRegisterResetCallback(fetch->sent, callback);
+		return true;
+	}
+	return false;
+}
+
+/*
+ * The lock that stands for a place.
+ */
+static LOCKTAG
+place_tag(SyncAllowance *allowance, int place)
+{
+	LOCKTAG tag;
+
+	SET_LOCKTAG_ADVISORY(tag,
+						 MyDatabaseId,
+						 hash_bytes((const unsigned char *) allowance->key,
+									strlen(allowance->key)),
+						 place,
+						 LOCK_SUBID);
+	return tag;
 }

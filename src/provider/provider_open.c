@@ -61,6 +61,8 @@ open_fetch(const char *name,
 				errmsg("endpoint \"%s\" has too many parents", name),
 				errhint("The parents of some endpoint might go round in a circle."));
 	fetch->context = context;
+	fetch->scratch =
+		AllocSetContextCreate(context, "sync fetch step", ALLOCSET_SMALL_SIZES);
 	fetch->sent = AllocSetContextCreate(context,
 										"sync fetch request",
 										ALLOCSET_DEFAULT_SIZES);

@@ -157,6 +157,8 @@ begin_url(SyncFetch *fetch, SyncUrl *url, bool *secret)
 							  endpoint->provider->name));
 		appendBinaryStringInfo(&url->text, path, strcspn(path, "#"));
 	}
+	else if (sync_provider_is_absolute(path))
+		appendStringInfoString(&url->text, path);
 	else
 	{
 		while (base_length > 0 && base[base_length - 1] == '/')

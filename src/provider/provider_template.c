@@ -184,6 +184,20 @@ sync_provider_json_template_fault(JsonbValue *value,
 }
 
 /*
+ * Does a path say which host it is on?  Not by a placeholder: who stores the
+ * definition decides where requests go.
+ */
+bool
+sync_provider_is_absolute(const char *path)
+{
+	const char *host = strstr(path, "://");
+
+	return (strncmp(path, "https://", 8) == 0 ||
+			strncmp(path, "http://", 7) == 0) &&
+		   strcspn(host + 3, "{@") > strcspn(host + 3, "/");
+}
+
+/*
  * Is a template one placeholder alone?  As a path it is then a whole URL.
  */
 bool

@@ -38,7 +38,7 @@ typedef struct KnownToken
 static List *known_tokens = NIL;
 
 static JsonbValue *token_scheme(SyncFetch *fetch);
-static bool is_fresh(JsonbValue *token, int64 skew_s);
+static bool is_fresh(SyncFetch *fetch);
 static KnownToken *find_known(SyncCredential *credential);
 static void use_known(SyncFetch *fetch, JsonbValue *scheme);
 static void start_call(SyncFetch *fetch, JsonbValue *scheme);
@@ -66,18 +66,16 @@ bool
 sync_provider_token_ready(SyncFetch *fetch)
 {
 	JsonbValue *scheme = token_scheme(fetch);
-	int64 skew_s;
 
 	if (scheme == NULL)
 		return true;
-	skew_s = sync_kit_json_integer(scheme, "skew_s", DEFAULT_SKEW_S);
 	for (;;)
 	{
 		if (fetch->token_transfer == NULL)
 		{
-			if (!is_fresh(fetch->scope.token, skew_s))
+			if (!is_fresh(fetch))
 				use_known(fetch, scheme);
-			if (is_fresh(fetch->scope.token, skew_s))
+			if (is_fresh(fetch))
 				return true;
 			start_call(fetch, scheme);
 		}
@@ -103,7 +101,7 @@ sync_provider_forget_token(SyncFetch *fetch)
 	if (known &&
 		strcmp(known->token, sync_kit_json_text(fetch->scope.token)) == 0)
 		known->stale = true;
-	fetch->scope.token = fetch->credential->token = NULL;
+	fetch->token_refused = true;
 	return true;
 }
 
@@ -126,15 +124,16 @@ token_scheme(SyncFetch *fetch)
 }
 
 /*
- * Is a token there, and good for some time to come?
+ * Is a token there that was not refused, and good for some time to come?
  */
 static bool
-is_fresh(JsonbValue *token, int64 skew_s)
+is_fresh(SyncFetch *fetch)
 {
+	JsonbValue *token = fetch->scope.token;
 	int64 now_s = timestamptz_to_time_t(GetCurrentTimestamp());
 
-	return token &&
-		   sync_kit_json_integer(token, "expires_at", 0) - skew_s > now_s;
+	return token && !fetch->token_refused &&
+		   sync_kit_json_integer(token, "expires_at", 0) > now_s;
 }
 
 /*
@@ -336,6 +335,7 @@ read_reply(SyncFetch *fetch, JsonbValue *scheme, JsonbValue *document)
 	char *expires = find_value(document, values, "expires");
 	double lifetime_s =
 		sync_kit_json_integer(scheme, "lifetime_s", DEFAULT_LIFETIME_S);
+	double skew_s = sync_kit_json_integer(scheme, "skew_s", DEFAULT_SKEW_S);
 	int64 now_s = timestamptz_to_time_t(GetCurrentTimestamp());
 	ListCell *cell;
 
@@ -343,6 +343,8 @@ read_reply(SyncFetch *fetch, JsonbValue *scheme, JsonbValue *document)
 		return NULL;
 	if (expires && strtod(expires, NULL) > 0)
 		lifetime_s = Min(strtod(expires, NULL), 1e10);
+	/* renewed a little earlier; one that does not last is used once at least */
+	lifetime_s -= Min(skew_s, lifetime_s / 2);
 
 	(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
 	/* one that is given once is good for more than one time */
@@ -366,7 +368,8 @@ read_reply(SyncFetch *fetch, JsonbValue *scheme, JsonbValue *document)
 	(void) pushJsonbValue(&state, WJB_KEY, sync_kit_json_new_text("expires_at"));
 	(void) pushJsonbValue(&state,
 						  WJB_VALUE,
-						  sync_kit_json_new_integer(now_s + (int64) lifetime_s));
+						  sync_kit_json_new_integer(now_s +
+													Max(1, (int64) lifetime_s)));
 	token = pushJsonbValue(&state, WJB_END_OBJECT, NULL);
 	return sync_kit_json_value(JsonbValueToJsonb(token));
 }
@@ -432,6 +435,7 @@ use_token(SyncFetch *fetch, const char *token)
 
 	fetch->credential->token = sync_kit_json_value(sync_kit_json_parse(token));
 	fetch->scope.token = fetch->credential->token;
+	fetch->token_refused = false;
 	MemoryContextSwitchTo(caller);
 }
 

@@ -13,6 +13,7 @@ the requests so far as JSON, POST /_/clear forgets them.
 
     slow_ms=N          wait before each answer
     fail=N             the next N answers are status fail_status (503)
+    fail_from=N        the Nth answer from now, and all after it, are that status
     throttle=N         the next N answers are status 429
     retry_after=TEXT   with that header
     cut=N              send N bytes of the body, then close
@@ -20,6 +21,7 @@ the requests so far as JSON, POST /_/clear forgets them.
     big=N              the body is an array of N bytes
     redirect=URL       every answer is a redirect there
     gzip=1             the body is packed, asked for or not
+    gzip_unsaid=1      likewise, and no header says so
     body=HEX           the body is these bytes
     endless_header=1   the header never ends
     chunk_ms=N         wait between lines of a streamed body
@@ -120,6 +122,10 @@ class Handler(BaseHTTPRequestHandler):
         with lock:
             if switches.count_down("fail"):
                 return Answer("out of order", switches.number("fail_status", 503), headers, "text/html")
+            if switches.number("fail_from") > 1:
+                switches["fail_from"] = str(switches.number("fail_from") - 1)
+            elif switches.number("fail_from") == 1:
+                return Answer("out of order", switches.number("fail_status", 503), headers, "text/html")
             if switches.count_down("throttle"):
                 return Answer({"error": "slow down"}, 429, headers)
         if switches.get("redirect"):
@@ -142,6 +148,8 @@ class Handler(BaseHTTPRequestHandler):
             body = json.dumps(body).encode()
         if switches.on("wrong_json"):
             body = body[:-1]
+        if switches.on("gzip_unsaid"):
+            body = gzip.compress(body)
         if switches.on("gzip"):
             body = gzip.compress(body)
             answer.headers["Content-Encoding"] = "gzip"

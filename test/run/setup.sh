@@ -60,6 +60,11 @@ want_server() {
 	want libipc-run-perl perl -MIPC::Run -e 1
 }
 
+# For the fake providers.
+want_fake() {
+	want python3 command -v python3
+}
+
 want_lint() {
 	want clang-format command -v clang-format
 	want cppcheck command -v cppcheck

@@ -120,7 +120,13 @@ $fake->set(gzip => 1);
 is_refused(qr/ERROR:  54000: .* is too large/, 'an answer that is large when it is unpacked', $small, 'rows');
 $fake->set(big => 102400);
 like((ask($small, 'rows'))[0], qr/"value": "x{100}/, 'one that just fits is taken, packed though nobody asked');
-$fake->set(big => 0, gzip => 0, endless_header => 1);
+$fake->set(gzip => 0, gzip_unsaid => 1);
+like((ask($small, 'rows'))[0], qr/"value": "x{100}/, 'also where it does not say that it is packed');
+$fake->set(big => 102401);
+is_refused(qr/ERROR:  54000: .* is too large/, 'but not where that is too large', $small, 'rows');
+$fake->set(cut => 100);
+is_refused(qr/ERROR:  (SY001|22021): /, 'nor where it breaks off', $small, 'rows');
+$fake->set(cut => -1, gzip_unsaid => 0, big => 0, endless_header => 1);
 is_refused(qr/ERROR:  (54000: the header of the answer of .* is too large|SY001: )/, 'a header without end', $here, 'rows');
 $fake->set(endless_header => 0);
 $node->safe_psql('postgres', q{UPDATE sync_endpoints SET records = '{"format": "ndjson"}' WHERE endpoint_name = 'plain_lines'});
@@ -198,10 +204,11 @@ base($fake->url);
 # connections are used again, and none are left behind
 
 $fake->clear;
-is($node->safe_psql('postgres', "$here SELECT count(*) FROM generate_series(1, 300), sync_fetch('plain_rows')"), 900, 'three hundred requests of one session');
+is($node->safe_psql('postgres', "$here SELECT count(*) FROM generate_series(1, 300) AS i, sync_fetch('plain_rows', jsonb_build_object('n', 1 + i % 5))"), 900, 'three hundred requests of one session');
 my @log = $fake->log;
 my %connections = map { $_->{connection} => 1 } @log;
-is(scalar(keys %connections), 1, 'go over one connection');
+is(scalar(@log), 300, 'are so many');
+is(scalar(keys %connections), 1, 'and go over one connection');
 
 $node->stop;
 done_testing();
