@@ -10,7 +10,7 @@
 # These work before PostgreSQL is installed, so they must not include PGXS (whose
 # own "check" refuses).  The header of each script says what it does and takes.
 #
-DEVELOPER_GOALS = demo check lint format matrix asan coverage bench-progress bench-upsert
+DEVELOPER_GOALS = demo check lint format matrix asan coverage bench-progress bench-upsert bench-queue
 
 # and one that builds nothing:
 DEVELOPER_GOALS += fake
@@ -23,7 +23,7 @@ ifneq ($(filter $(DEVELOPER_GOALS),$(MAKECMDGOALS)),)
 $(filter-out bench-%,$(DEVELOPER_GOALS)):
 	@test/run/$@.sh
 
-bench-progress bench-upsert:
+bench-progress bench-upsert bench-queue:
 	@test/bench/$(@:bench-%=%).sh
 
 # A goal of PGXS that is named beside them gets a make of its own.

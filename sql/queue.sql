@@ -130,6 +130,22 @@ DELETE FROM sync_queue;
 UPDATE sync_operation_types SET kind = 'transaction' WHERE operation_type IN ('work', 'fail');
 TRUNCATE done;
 
+-- many tasks of one tenant do not hold back those of another
+INSERT INTO sync_queue (operation_type, payload, timing_partner_id)
+SELECT 'work', '{"n": 1}', 1 FROM generate_series(1, 300);
+INSERT INTO sync_queue (operation_type, payload, timing_partner_id) VALUES ('work', '{"n": 2}', 2);
+SELECT operation_type, status, tasks, due, oldest_due >= '0' AS waits, next_due, paused FROM sync_stat_queue;
+CALL sync_process_queue(20);
+SELECT count(*) FILTER (WHERE n = 2) AS other, count(*) FROM done;
+SET sync_ext.batch_size = 1;
+SET sync_ext.async_commit = on;
+CALL sync_process_queue(80);
+RESET sync_ext.batch_size;
+RESET sync_ext.async_commit;
+CALL sync_process_queue();
+SELECT count(*) FROM done;
+TRUNCATE done;
+
 -- how a tenant is doing
 SELECT sync_enqueue('work', '{"n": 1}', timing_partner_id => 42, provider_name => 'p') > 0 AS queued;
 CALL sync_process_queue();

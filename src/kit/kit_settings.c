@@ -15,6 +15,7 @@
 #include "kit/kit_network.h"
 #include "kit/kit_settings.h"
 
+bool sync_guc_async_commit = false;
 int sync_guc_batch_size = SYNC_BATCH_MAX;
 char *sync_guc_credential_key_file = NULL;
 char *sync_guc_databases = NULL;
@@ -56,6 +57,17 @@ sync_kit_settings_init(void)
 static void
 define_general_settings(void)
 {
+	DefineCustomBoolVariable(
+		"sync_ext.async_commit",
+		"Commits tasks of kind transaction without waiting for the disk.",
+		"A crash may undo the last of them, which are then done again.",
+		&sync_guc_async_commit,
+		false,
+		PGC_SUSET,
+		0,
+		NULL,
+		NULL,
+		NULL);
 	DefineCustomIntVariable("sync_ext.batch_size",
 							"Sets how many tasks are performed in one transaction at most.",
 							"1 commits each by itself.",

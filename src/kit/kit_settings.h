@@ -14,6 +14,7 @@
  */
 #define SYNC_BATCH_MAX 63
 
+extern bool sync_guc_async_commit;
 extern int sync_guc_batch_size;
 extern char *sync_guc_databases;
 /* sync_ext.credential_key_file: the key that credentials are encrypted with */

@@ -12,6 +12,8 @@
 #include "commands/trigger.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
+#include "pgstat.h"
+#include "utils/guc.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
@@ -24,6 +26,8 @@
 
 static void check_constraints_at_once(void);
 static void offer_back(SyncTask *task);
+static void commit_without_waiting(void);
+static void report(SyncTask *task);
 
 /*
  * Claim at most "max" due tasks and perform them, in the current transaction,
@@ -44,7 +48,11 @@ sync_perform_batch(SyncRound *round, int max)
 	PushActiveSnapshot(GetTransactionSnapshot());
 	tasks = sync_queue_claim(queue, max, start);
 	if (tasks)
+	{
 		check_constraints_at_once();
+		if (!round->session)
+			report(linitial(tasks));
+	}
 	foreach(cell, tasks)
 	{
 		SyncTask *task = lfirst(cell);
@@ -80,6 +88,9 @@ sync_perform_batch(SyncRound *round, int max)
 	sync_perform_write_history(round);
 	PopActiveSnapshot();
 	table_close(queue, NoLock);
+	/* a lease is durable before anybody acts on it */
+	if (sync_guc_async_commit && round->external == NULL)
+		commit_without_waiting();
 	return tasks != NIL;
 }
 
@@ -165,4 +176,38 @@ offer_back(SyncTask *task)
 	};
 
 	sync_queue_offer_at_commit(&offer);
+}
+
+/*
+ * Do not wait for the disk at the end of this transaction: what was done and
+ * that it was done are lost together, or not at all.
+ */
+static void
+commit_without_waiting(void)
+{
+	(void) set_config_option("synchronous_commit",
+							 "off",
+							 PGC_USERSET,
+							 PGC_S_SESSION,
+							 GUC_ACTION_LOCAL,
+							 true,
+							 0,
+							 false);
+}
+
+/*
+ * Let pg_stat_activity say what this worker is at.
+ */
+static void
+report(SyncTask *task)
+{
+	char activity[NAMEDATALEN + 64];
+
+	snprintf(activity,
+			 sizeof(activity),
+			 "sync_ext: %.*s, from task " INT64_FORMAT,
+			 NAMEDATALEN,
+			 task->operation_type,
+			 task->queue_id);
+	pgstat_report_activity(STATE_RUNNING, activity);
 }

@@ -214,3 +214,23 @@ CREATE FUNCTION sync_status(timing_partner_id bigint, recent integer DEFAULT 10)
 REVOKE ALL ON FUNCTION sync_status(bigint, integer) FROM PUBLIC;
 COMMENT ON FUNCTION sync_status(bigint, integer) IS
 'How a tenant''s syncs are going: recent_syncs, the last ones; last_successful_sync, its time; pending_jobs, how many tasks wait or are at work.';
+
+CREATE VIEW sync_stat_queue AS
+SELECT q.operation_type, q.provider_name, q.status, count(*) AS tasks,
+	count(*) FILTER (WHERE q.scheduled_time <= now()) AS due,
+	coalesce(max(now() - q.scheduled_time) FILTER (WHERE q.scheduled_time <= now()), '0') AS oldest_due,
+	min(q.scheduled_time) FILTER (WHERE q.scheduled_time > now()) AS next_due,
+	EXISTS (SELECT FROM sync_queue_pauses p
+		WHERE coalesce(p.provider_name = q.provider_name, p.provider_name IS NULL)
+		AND coalesce(p.operation_type, q.operation_type) = q.operation_type) AS paused
+FROM sync_queue q GROUP BY q.operation_type, q.provider_name, q.status;
+REVOKE ALL ON TABLE sync_stat_queue FROM PUBLIC;
+COMMENT ON VIEW sync_stat_queue IS 'What waits and what is at work, by kind.';
+COMMENT ON COLUMN sync_stat_queue.operation_type IS 'What is to be done.';
+COMMENT ON COLUMN sync_stat_queue.provider_name IS 'Provider that it talks to.';
+COMMENT ON COLUMN sync_stat_queue.status IS 'pending or running.';
+COMMENT ON COLUMN sync_stat_queue.tasks IS 'How many there are.';
+COMMENT ON COLUMN sync_stat_queue.due IS 'How many of them are due.';
+COMMENT ON COLUMN sync_stat_queue.oldest_due IS 'How long the oldest of these has been due.';
+COMMENT ON COLUMN sync_stat_queue.next_due IS 'When the next of the others is.';
+COMMENT ON COLUMN sync_stat_queue.paused IS 'Whether sync_pause holds them back.';

@@ -3,7 +3,7 @@
 # setup.sh NEED...: see that what is needed is there, and install what is not.
 #
 # The needs are: server (build and test the extension), lint, coverage, chroot,
-# bench.
+# bench, queue (the bench of the queue).
 # Each thing is looked for where it is used, not by the name of its package, so
 # that a server from another source does as well.  What is missing is installed
 # with apt-get, by root or through a sudo that asks no password; otherwise the one
@@ -78,6 +78,15 @@ want_bench() {
 	want python3-psycopg2 /usr/bin/python3 -c 'import psycopg2'
 	want python3-pandas /usr/bin/python3 -c 'import pandas'
 	want python3-sqlalchemy /usr/bin/python3 -c 'import sqlalchemy'
+}
+
+want_queue() {
+	local pg_config
+	want npm command -v npm
+	if pg_config=$(find_pg_config); then
+		want "postgresql-$("$pg_config" --version | sed 's/[^0-9]*\([0-9]*\).*/\1/')-pgq3" \
+			test -e "$("$pg_config" --sharedir)/extension/pgq.control"
+	fi
 }
 
 want_chroot() {
