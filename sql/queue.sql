@@ -146,6 +146,18 @@ CALL sync_process_queue();
 SELECT count(*) FROM done;
 TRUNCATE done;
 
+-- more tenants than there is room for
+INSERT INTO sync_queue (operation_type, payload, timing_partner_id)
+SELECT 'work', jsonb_build_object('n', n), n FROM generate_series(1, 3000) AS n;
+INSERT INTO sync_queue (operation_type, timing_partner_id, scheduled_time)
+SELECT 'work', -n, now() + '1 hour' FROM generate_series(1, 3000) AS n;
+CALL sync_process_queue(5000);
+SELECT count(*), count(DISTINCT n) FROM done;
+SELECT count(*) FROM sync_queue WHERE timing_partner_id > 2;
+DELETE FROM sync_queue;
+DELETE FROM sync_history WHERE operation = 'work';
+TRUNCATE done;
+
 -- how a tenant is doing
 SELECT sync_enqueue('work', '{"n": 1}', timing_partner_id => 42, provider_name => 'p') > 0 AS queued;
 CALL sync_process_queue();

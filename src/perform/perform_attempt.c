@@ -147,8 +147,12 @@ start_timeout(SyncTask *task)
 static void
 stop_timeout(void)
 {
-	if (timeout != MAX_TIMEOUTS)
-		disable_timeout(timeout, false);
+	if (timeout == MAX_TIMEOUTS)
+		return;
+	disable_timeout(timeout, false);
+	/* what it came too late for, it is not to stop what follows */
+	if (timed_out)
+		QueryCancelPending = false;
 }
 
 /*

@@ -52,6 +52,9 @@ sync_perform_batch(SyncRound *round, int max)
 		check_constraints_at_once();
 		if (!round->session)
 			report(linitial(tasks));
+		/* there may be enough for another, who does the same */
+		if (sync_shmem_lanes_due(MyDatabaseId) <= start)
+			sync_shmem_workers_wake(MyDatabaseId);
 	}
 	foreach(cell, tasks)
 	{

@@ -37,6 +37,8 @@ sync_perform_process(int max_tasks)
 	}
 	PG_FINALLY();
 	{
+		if (!sync_shmem_workers_others(MyDatabaseId))
+			sync_shmem_lanes_forget(MyDatabaseId);
 		sync_shmem_workers_leave();
 	}
 	PG_END_TRY();
@@ -59,7 +61,8 @@ process(int max_tasks)
 		if (!sync_perform_round(&round,
 								&size,
 								max_tasks - done,
-								sync_kit_spi_procedure_commit))
+								sync_kit_spi_procedure_commit) &&
+			sync_shmem_lanes_due(MyDatabaseId) > GetCurrentTimestamp())
 			break;
 		done += round.performed;
 		CHECK_FOR_INTERRUPTS();

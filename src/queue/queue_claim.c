@@ -129,7 +129,8 @@ sync_queue_sweep(Relation queue)
 		index_endscan(due.scan);
 		if (!found)
 			break;
-		sync_shmem_lanes_offer(MyDatabaseId, &offer, 1);
+		if (!sync_shmem_lanes_offer(MyDatabaseId, &offer, 1))
+			break; /* there is more to do than there is room for */
 
 		set_behind(&key,
 				   members,

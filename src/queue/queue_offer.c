@@ -128,7 +128,7 @@ make_offers(Offers *noted)
 {
 	if (noted->n == 0 && !noted->sweep)
 		return;
-	sync_shmem_lanes_offer(MyDatabaseId, noted->offers, noted->n);
+	(void) sync_shmem_lanes_offer(MyDatabaseId, noted->offers, noted->n);
 	if (noted->sweep)
 		sync_shmem_lanes_sweep_by(MyDatabaseId, GetCurrentTimestamp());
 	sync_shmem_workers_wake(MyDatabaseId);

@@ -14,8 +14,8 @@
  * meanwhile is kept as "floor", since the taker's snapshot may not show it.
  * So no committed task is ever behind the place of its lane.
  *
- * What cannot be kept here (no lane is free, a prepared transaction) is found
- * by a sweep, which looks up all lanes in the table and offers their first
+ * What is not kept here (where all lanes are in use, those that are due first
+ * are; of prepared transactions nobody knows) is found by a sweep, which looks up all lanes in the table and offers their first
  * tasks.  So are the tasks that were there when the server started.
  *
  *-------------------------------------------------------------------------
@@ -69,10 +69,10 @@ static LWLock *lock = NULL; /* NULL: they are of this process */
 
 static void enter(void);
 static void leave(void);
-static void offer(Oid database, const SyncOffer *offered);
+static bool offer(Database *known, const SyncOffer *offered);
 static Lane *find_lane(Oid database, int32 priority, int64 number);
-static Lane *free_lane(void);
-static Database *find_database(Oid database);
+static Lane *free_lane(TimestampTz due);
+static Database *find_database(Oid database, bool made);
 static int compare_places(SyncPlace a, SyncPlace b);
 
 /*
@@ -109,17 +109,43 @@ sync_shmem_lanes_use_own(void)
 }
 
 /*
- * Let tasks be taken that are committed now.  Where nothing is shared, nobody
- * has to be told.
+ * Let tasks be taken that are committed now.  Where nobody performs tasks of this
+ * database, nobody has to be told: whoever begins to looks for them all.  Returns
+ * false where there was no room for what is due.
  */
-void
+bool
 sync_shmem_lanes_offer(Oid database, const SyncOffer *offers, int n)
 {
+	Database *known;
+	bool room = true;
+
+	if (lanes == NULL)
+		return true;
+	enter();
+	known = find_database(database, false);
+	for (int i = 0; i < n && known; i++)
+		room = offer(known, &offers[i]) && room;
+	leave();
+	return room;
+}
+
+/*
+ * Nobody performs tasks of that database any more: its lanes are for others.
+ */
+void
+sync_shmem_lanes_forget(Oid database)
+{
+	Database *known;
+
 	if (lanes == NULL)
 		return;
 	enter();
-	for (int i = 0; i < n; i++)
-		offer(database, &offers[i]);
+	known = find_database(database, false);
+	if (known)
+		known->database = InvalidOid;
+	for (int i = 0; i < lanes->nlanes; i++)
+		if (lanes->lanes[i].database == database)
+			lanes->lanes[i].database = InvalidOid;
 	leave();
 }
 
@@ -153,6 +179,7 @@ sync_shmem_lanes_take(Oid database, TimestampTz now, int nth, SyncTurn *turn)
 		best->floor = LAST_PLACE;
 		best->served = ++lanes->turns;
 		turn->index = best - lanes->lanes;
+		turn->database = database;
 		turn->priority = best->priority;
 		turn->lane = best->lane;
 		turn->after = best->place;
@@ -171,17 +198,22 @@ sync_shmem_lanes_give(const SyncTurn *turn, SyncPlace reached, TimestampTz due)
 	Lane *lane = &lanes->lanes[turn->index];
 
 	enter();
-	lane->taken = false;
-	lane->place = reached;
-	lane->due = due;
-	if (compare_places(lane->floor, reached) <= 0)
+	/* it may have been forgotten meanwhile, and be another one */
+	if (lane->taken && lane->database == turn->database &&
+		lane->priority == turn->priority && lane->lane == turn->lane)
 	{
-		lane->place = lane->floor;
-		lane->place.id--;
+		lane->taken = false;
+		lane->place = reached;
+		lane->due = due;
+		if (compare_places(lane->floor, reached) <= 0)
+		{
+			lane->place = lane->floor;
+			lane->place.id--;
+		}
+		lane->due = Min(lane->due, lane->floor.time);
+		if (lane->due == DT_NOEND)
+			lane->database = InvalidOid;
 	}
-	lane->due = Min(lane->due, lane->floor.time);
-	if (lane->due == DT_NOEND)
-		lane->database = InvalidOid;
 	leave();
 }
 
@@ -194,7 +226,7 @@ sync_shmem_lanes_due(Oid database)
 	TimestampTz due;
 
 	enter();
-	due = find_database(database)->sweep_at;
+	due = find_database(database, true)->sweep_at;
 	for (int i = 0; i < lanes->nlanes; i++)
 	{
 		Lane *lane = &lanes->lanes[i];
@@ -218,7 +250,7 @@ sync_shmem_lanes_begin_sweep(Oid database, TimestampTz now, TimestampTz next)
 	bool due;
 
 	enter();
-	known = find_database(database);
+	known = find_database(database, true);
 	due = known->sweep_at <= now;
 	if (due)
 		known->sweep_at = next;
@@ -237,8 +269,9 @@ sync_shmem_lanes_sweep_by(Oid database, TimestampTz when)
 	if (lanes == NULL)
 		return;
 	enter();
-	known = find_database(database);
-	known->sweep_at = Min(known->sweep_at, when);
+	known = find_database(database, false);
+	if (known)
+		known->sweep_at = Min(known->sweep_at, when);
 	leave();
 }
 
@@ -263,26 +296,25 @@ leave(void)
 }
 
 /*
- * Let one task be taken: its lane goes back to it, or is made.  Where no lane
- * is free, a sweep has to find it once one is.
+ * Let one task be taken: its lane goes back to it, or is made.  Where there is no
+ * room for it, a sweep has to find it in time; returns false where that has to be
+ * as soon as there is.
  */
-static void
-offer(Oid database, const SyncOffer *offered)
+static bool
+offer(Database *known, const SyncOffer *offered)
 {
-	Lane *lane = find_lane(database, offered->priority, offered->lane);
+	Lane *lane = find_lane(known->database, offered->priority, offered->lane);
 	SyncPlace before = {offered->place.time, offered->place.id - 1};
 
 	if (lane == NULL)
 	{
-		lane = free_lane();
+		lane = free_lane(offered->place.time);
 		if (lane == NULL)
 		{
-			Database *known = find_database(database);
-
-			known->sweep_at = Min(known->sweep_at, GetCurrentTimestamp());
-			return;
+			known->sweep_at = Min(known->sweep_at, offered->place.time);
+			return offered->place.time > GetCurrentTimestamp();
 		}
-		lane->database = database;
+		lane->database = known->database;
 		lane->priority = offered->priority;
 		lane->lane = offered->lane;
 		lane->place = before;
@@ -290,13 +322,14 @@ offer(Oid database, const SyncOffer *offered)
 		lane->due = offered->place.time;
 		lane->served = lanes->turns;
 		lane->taken = false;
-		return;
+		return true;
 	}
 	if (compare_places(before, lane->place) < 0)
 		lane->place = before;
 	lane->due = Min(lane->due, offered->place.time);
 	if (lane->taken && compare_places(offered->place, lane->floor) < 0)
 		lane->floor = offered->place;
+	return true;
 }
 
 /*
@@ -317,25 +350,41 @@ find_lane(Oid database, int32 priority, int64 number)
 }
 
 /*
- * A lane that is not in use, NULL where all are.
+ * A lane for what is due then.  Where all are in use, the one that is due last
+ * gives way, to be found by a sweep; NULL where none is due later.
  */
 static Lane *
-free_lane(void)
+free_lane(TimestampTz due)
 {
+	Lane *last = NULL;
+	Database *known;
+
 	for (int i = 0; i < lanes->nlanes; i++)
-		if (!OidIsValid(lanes->lanes[i].database))
-			return &lanes->lanes[i];
-	if (lanes->nlanes == LANES_MAX)
+	{
+		Lane *lane = &lanes->lanes[i];
+
+		if (!OidIsValid(lane->database))
+			return lane;
+		if (!lane->taken && (last == NULL || lane->due > last->due))
+			last = lane;
+	}
+	if (lanes->nlanes < LANES_MAX)
+		return &lanes->lanes[lanes->nlanes++];
+	if (last == NULL || last->due <= Max(due, GetCurrentTimestamp()))
 		return NULL;
-	return &lanes->lanes[lanes->nlanes++];
+	known = find_database(last->database, false);
+	if (known)
+		known->sweep_at = Min(known->sweep_at, last->due);
+	return last;
 }
 
 /*
- * What is known of a database.  One that is not known yet has a sweep due, and
- * where there are too many, one that has no lanes gives way.
+ * What is known of a database, NULL where that is nothing and it is not to be
+ * "made".  In one that is new, a sweep is due; where there are too many, another
+ * gives way.
  */
 static Database *
-find_database(Oid database)
+find_database(Oid database, bool made)
 {
 	Database *unused = NULL;
 
@@ -348,6 +397,8 @@ find_database(Oid database)
 		if (unused == NULL && !OidIsValid(known->database))
 			unused = known;
 	}
+	if (!made)
+		return NULL;
 	if (unused == NULL)
 		unused = &lanes->databases[database % DATABASES_MAX];
 	unused->database = database;

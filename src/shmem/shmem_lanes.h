@@ -29,6 +29,7 @@ typedef struct SyncOffer
 typedef struct SyncTurn
 {
 	int index;
+	Oid database;
 	int32 priority;
 	int64 lane;
 	SyncPlace after; /* all that stands up to here is taken */
@@ -38,7 +39,8 @@ typedef struct SyncTurn
 extern Size sync_shmem_lanes_size(void);
 extern void sync_shmem_lanes_attach(void *memory, LWLock *lock, bool fresh);
 extern void sync_shmem_lanes_use_own(void);
-extern void sync_shmem_lanes_offer(Oid database, const SyncOffer *offers, int n);
+extern bool sync_shmem_lanes_offer(Oid database, const SyncOffer *offers, int n);
+extern void sync_shmem_lanes_forget(Oid database);
 extern bool sync_shmem_lanes_take(Oid database,
 								  TimestampTz now,
 								  int nth,

@@ -128,6 +128,25 @@ sync_shmem_workers_present(Oid database, int number)
 }
 
 /*
+ * Is there another process that performs tasks in that database?
+ */
+bool
+sync_shmem_workers_others(Oid database)
+{
+	bool found = false;
+
+	if (workers == NULL)
+		return false;
+	LWLockAcquire(lock, LW_SHARED);
+	for (int i = 0; i < WORKERS_MAX && !found; i++)
+		found = workers->slots[i].worker.pid != 0 &&
+				&workers->slots[i] != mine &&
+				workers->slots[i].worker.database == database;
+	LWLockRelease(lock);
+	return found;
+}
+
+/*
  * Have all background workers look at what there is: a setting has changed.
  */
 void

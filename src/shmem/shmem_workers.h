@@ -45,6 +45,7 @@ extern bool sync_shmem_workers_performs(Oid database, pid_t pid, int64 queue_id)
 extern bool sync_shmem_workers_busy(Oid database);
 extern void sync_shmem_workers_wake(Oid database);
 extern bool sync_shmem_workers_present(Oid database, int number);
+extern bool sync_shmem_workers_others(Oid database);
 extern void sync_shmem_workers_call(void);
 extern int sync_shmem_workers_terminate(Oid database);
 extern List *sync_shmem_workers_list(void);

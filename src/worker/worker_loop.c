@@ -137,8 +137,13 @@ set(const char *name, const char *value)
 static void
 give_back(int code, Datum arg)
 {
-	sync_shmem_lanes_sweep_by(start.database, GetCurrentTimestamp());
-	sync_shmem_workers_wake(start.database);
+	if (sync_shmem_workers_others(start.database))
+	{
+		sync_shmem_lanes_sweep_by(start.database, GetCurrentTimestamp());
+		sync_shmem_workers_wake(start.database);
+	}
+	else
+		sync_shmem_lanes_forget(start.database);
 	sync_shmem_launcher_poke();
 }
 
@@ -211,13 +216,7 @@ one_round(void)
 						  : OUTCOME_NOTHING;
 	}
 	CommitTransactionCommand();
-	if (outcome == OUTCOME_WORKED)
-	{
-		/* there may be enough for another, who does the same */
-		if (sync_shmem_lanes_due(start.database) <= GetCurrentTimestamp())
-			sync_shmem_workers_wake(start.database);
-	}
-	else
+	if (outcome != OUTCOME_WORKED)
 	{
 		pgstat_report_stat(true);
 		pgstat_report_activity(STATE_IDLE, NULL);
