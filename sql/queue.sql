@@ -158,6 +158,18 @@ DELETE FROM sync_queue;
 DELETE FROM sync_history WHERE operation = 'work';
 TRUNCATE done;
 
+-- no more than may be begun
+INSERT INTO sync_operation_types (operation_type, handler, rate_limit, rate_interval, limits_per) VALUES
+	('rated', 'work(jsonb)', 5, '1 hour', 'type'), ('rated_each', 'work(jsonb)', 2, '1 hour', 'tenant');
+INSERT INTO sync_queue (operation_type, payload, timing_partner_id)
+SELECT t, jsonb_build_object('n', length(t)), n % 3 FROM generate_series(1, 12) AS n, unnest('{work,rated,rated_each}'::text[]) AS t;
+CALL sync_process_queue();
+CALL sync_process_queue();
+SELECT n, count(*) FROM done GROUP BY n ORDER BY n;
+DELETE FROM sync_queue;
+DELETE FROM sync_history WHERE operation = 'work';
+TRUNCATE done;
+
 -- how a tenant is doing
 SELECT sync_enqueue('work', '{"n": 1}', timing_partner_id => 42, provider_name => 'p') > 0 AS queued;
 CALL sync_process_queue();

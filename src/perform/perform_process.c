@@ -108,6 +108,7 @@ sync_perform_round(SyncRound *round,
 	}
 	PG_FINALLY();
 	{
+		sync_queue_release();
 		MemoryContextSwitchTo(caller);
 		MemoryContextDelete(context);
 	}

@@ -25,6 +25,7 @@
 #include "history/history.h"
 #include "kit/kit_rows.h"
 #include "shmem/shmem_lanes.h"
+#include "shmem/shmem_limits.h"
 
 #define SYNC_QUEUE_PRIORITY_MAX 100
 
@@ -43,6 +44,9 @@ typedef struct SyncOperation
 	List *retry_sqlstates; /* their beginnings */
 	bool retries_named;	   /* else as queue_backoff.c has it */
 	char *search_path;
+	int max_running; /* processes at once, 0: any number */
+	SyncRate rate;	 /* tasks 0: any number */
+	bool per_tenant; /* both are */
 } SyncOperation;
 
 /* A task that was claimed */
@@ -82,6 +86,9 @@ extern SyncOperation *sync_queue_operation(const char *name);
 /* in queue_claim.c */
 extern List *sync_queue_claim(Relation queue, int max, TimestampTz now);
 extern void sync_queue_sweep(Relation queue);
+
+/* in queue_limit.c */
+extern void sync_queue_release(void);
 
 /* in queue_backoff.c */
 extern bool sync_queue_retries(const SyncTask *task, int sqlerrcode);

@@ -11,6 +11,10 @@ CREATE TABLE sync_operation_types (
 	backoff_cap interval NOT NULL DEFAULT '1 day',
 	backoff_jitter numeric NOT NULL DEFAULT 0,
 	retry_sqlstates text[],
+	max_running integer,
+	rate_limit integer,
+	rate_interval interval NOT NULL DEFAULT '1 second',
+	limits_per text NOT NULL DEFAULT 'type',
 	search_path text NOT NULL DEFAULT 'pg_catalog, pg_temp',
 	shipped boolean NOT NULL DEFAULT false,
 	CONSTRAINT sync_operation_types_pkey PRIMARY KEY (operation_type),
@@ -18,6 +22,8 @@ CREATE TABLE sync_operation_types (
 	CONSTRAINT sync_operation_types_kind_check CHECK (kind IN ('transaction', 'external')),
 	CONSTRAINT sync_operation_types_timeout_check CHECK (timeout > '0'),
 	CONSTRAINT sync_operation_types_max_attempts_check CHECK (max_attempts > 0),
+	CONSTRAINT sync_operation_types_limits_check CHECK (max_running > 0 AND rate_limit > 0
+		AND rate_interval >= '1 millisecond' AND limits_per IN ('type', 'tenant')),
 	CONSTRAINT sync_operation_types_backoff_check CHECK (backoff_base >= '0' AND backoff_cap >= '0'
 		AND backoff_factor BETWEEN 1 AND 100 AND backoff_jitter BETWEEN 0 AND 1)
 );
@@ -36,6 +42,10 @@ COMMENT ON COLUMN sync_operation_types.backoff_factor IS 'By how much that grows
 COMMENT ON COLUMN sync_operation_types.backoff_cap IS 'And how long it is at most.';
 COMMENT ON COLUMN sync_operation_types.backoff_jitter IS 'Share of it that is left to chance, between 0 and 1, so that tasks that failed together are not tried together.';
 COMMENT ON COLUMN sync_operation_types.retry_sqlstates IS 'Errors after which a task is tried again: SQLSTATEs, or their beginnings: {40,08006}. NULL: all but those that another attempt cannot mend (classes 0A, 22, 23, 28 and 42).';
+COMMENT ON COLUMN sync_operation_types.max_running IS 'How many workers may be at work on its tasks at once; NULL: any number.';
+COMMENT ON COLUMN sync_operation_types.rate_limit IS 'How many of its tasks may be begun in each rate_interval; NULL: any number. That many may be begun at once after a pause.';
+COMMENT ON COLUMN sync_operation_types.rate_interval IS 'See rate_limit.';
+COMMENT ON COLUMN sync_operation_types.limits_per IS 'What max_running and rate_limit are for: type: all tasks of the type together; tenant: those of each tenant and provider by themselves.';
 COMMENT ON COLUMN sync_operation_types.search_path IS 'search_path that its tasks run with. Whoever may create objects in one of the schemas can lead astray what names no schema.';
 COMMENT ON COLUMN sync_operation_types.shipped IS 'true: the row came with the extension and is not dumped. Any change to it makes it yours, and so does a row of the same name that you insert.';
 

@@ -30,6 +30,9 @@
 #include "kit/kit_ident.h"
 #include "queue/queue_row.h"
 
+/* a lane that waits for others to be done is looked at so often all the same */
+#define BLOCKED_MS 1000
+
 /* The columns of sync_queue_due_idx */
 enum
 {
@@ -162,6 +165,10 @@ read_lane(DueScan *due,
 	SyncPlace reached = turn->after;
 	TimestampTz next = DT_NOEND;
 	bool external = false;
+	bool blocked = false;
+	int taken = 0;
+	int allowed = 0;
+	SyncTask *first = NULL;
 	SyncOffer offer;
 
 	ScanKeyInit(&keys[0],
@@ -205,13 +212,32 @@ read_lane(DueScan *due,
 		/* one of kind external has a transaction of its own */
 		if (external && *tasks != NIL)
 			break;
+		if (first == NULL)
+		{
+			TimestampTz allowed_at = DT_NOEND;
+
+			allowed = sync_queue_allowed(task, now, &allowed_at);
+			blocked = allowed == 0 && allowed_at == DT_NOEND;
+			if (allowed == 0)
+				next = blocked ? TimestampTzPlusMilliseconds(now, BLOCKED_MS)
+							   : allowed_at;
+			first = task;
+		}
+		if (taken == allowed)
+			break;
 		*tasks = lappend(*tasks, task);
+		taken++;
 		reached = offer.place;
 		next = DT_NOEND;
 		sync_queue_offer_at_abort(&offer);
 	}
 	index_endscan(due->scan);
-	sync_shmem_lanes_give(turn, reached, next);
+	if (taken > 0)
+		sync_queue_spend(first, taken);
+	if (blocked)
+		sync_shmem_lanes_block(turn, next);
+	else
+		sync_shmem_lanes_give(turn, reached, next);
 	sync_queue_release_turn();
 	return !external;
 }

@@ -80,6 +80,12 @@ extern void sync_queue_engine_leave(bool before);
 /* in queue_check.c */
 extern HeapTuple sync_queue_check_type(struct TriggerData *trigger);
 
+/* in queue_limit.c */
+extern int sync_queue_allowed(const SyncTask *task,
+							  TimestampTz now,
+							  TimestampTz *next);
+extern void sync_queue_spend(const SyncTask *task, int tasks);
+
 /* in queue_type.c */
 extern bool sync_queue_paused(const char *provider, const char *operation);
 

@@ -10,6 +10,7 @@
  */
 #include "postgres.h"
 
+#include "common/hashfn.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -115,7 +116,9 @@ load(void)
 							 " extract(epoch FROM timeout) * 1000, max_attempts,"
 							 " extract(epoch FROM backoff_base) * 1000, backoff_factor,"
 							 " extract(epoch FROM backoff_cap) * 1000, backoff_jitter,"
-							 " array_to_string(retry_sqlstates, ','), search_path"
+							 " array_to_string(retry_sqlstates, ','), search_path,"
+							 " max_running, rate_limit, extract(epoch FROM rate_interval) * 1000,"
+							 " limits_per"
 							 " FROM @extschema@.sync_operation_types",
 							 NULL,
 							 false,
@@ -165,6 +168,14 @@ load_operation(void *unused, int ncells, char **cells)
 	}
 	operation->retries_named = cells[9] != NULL;
 	operation->search_path = pstrdup(cells[10]);
+	operation->max_running = cells[11] ? atoi(cells[11]) : 0;
+	operation->rate.tasks = cells[12] ? atoi(cells[12]) : 0;
+	operation->rate.interval_ms = (int64) strtod(cells[13], NULL);
+	operation->per_tenant = strcmp(cells[14], "tenant") == 0;
+	operation->rate.key =
+		DatumGetInt64(hash_any_extended((unsigned char *) cells[0],
+										strlen(cells[0]),
+										1));
 	operations = lappend(operations, operation);
 }
 

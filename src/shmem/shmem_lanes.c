@@ -46,6 +46,7 @@ typedef struct Lane
 	TimestampTz due; /* nothing behind the place is due before */
 	uint64 served;	 /* when it had its last turn */
 	bool taken;		 /* somebody reads it */
+	bool blocked;	 /* as many of its kind are at hand as may be */
 } Lane;
 
 /* A database that has lanes */
@@ -176,6 +177,7 @@ sync_shmem_lanes_take(Oid database, TimestampTz now, int nth, SyncTurn *turn)
 	if (best)
 	{
 		best->taken = true;
+		best->blocked = false;
 		best->floor = LAST_PLACE;
 		best->served = ++lanes->turns;
 		turn->index = best - lanes->lanes;
@@ -213,6 +215,42 @@ sync_shmem_lanes_give(const SyncTurn *turn, SyncPlace reached, TimestampTz due)
 		lane->due = Min(lane->due, lane->floor.time);
 		if (lane->due == DT_NOEND)
 			lane->database = InvalidOid;
+	}
+	leave();
+}
+
+/*
+ * Give a lane back as it was: it has to wait until somebody is done with tasks of
+ * its kind, or for "due".
+ */
+void
+sync_shmem_lanes_block(const SyncTurn *turn, TimestampTz due)
+{
+	sync_shmem_lanes_give(turn, turn->after, due);
+	enter();
+	lanes->lanes[turn->index].blocked = true;
+	leave();
+}
+
+/*
+ * Somebody is done with such tasks: look at the lanes of this database again that
+ * wait for that.
+ */
+void
+sync_shmem_lanes_unblock(Oid database)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	enter();
+	for (int i = 0; i < lanes->nlanes; i++)
+	{
+		Lane *lane = &lanes->lanes[i];
+
+		if (lane->database == database && lane->blocked && !lane->taken)
+		{
+			lane->blocked = false;
+			lane->due = Min(lane->due, now);
+		}
 	}
 	leave();
 }
@@ -322,6 +360,7 @@ offer(Database *known, const SyncOffer *offered)
 		lane->due = offered->place.time;
 		lane->served = lanes->turns;
 		lane->taken = false;
+		lane->blocked = false;
 		return true;
 	}
 	if (compare_places(before, lane->place) < 0)

@@ -48,6 +48,8 @@ extern bool sync_shmem_lanes_take(Oid database,
 extern void sync_shmem_lanes_give(const SyncTurn *turn,
 								  SyncPlace reached,
 								  TimestampTz due);
+extern void sync_shmem_lanes_block(const SyncTurn *turn, TimestampTz due);
+extern void sync_shmem_lanes_unblock(Oid database);
 extern TimestampTz sync_shmem_lanes_due(Oid database);
 extern bool sync_shmem_lanes_begin_sweep(Oid database,
 										 TimestampTz now,

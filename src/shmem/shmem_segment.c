@@ -17,6 +17,7 @@
 
 #include "shmem/shmem_lanes.h"
 #include "shmem/shmem_launcher.h"
+#include "shmem/shmem_limits.h"
 #include "shmem/shmem_progress.h"
 #include "shmem/shmem_segment.h"
 #include "shmem/shmem_workers.h"
@@ -29,6 +30,7 @@ static const SyncShmemRoom rooms[] = {
 	{sync_shmem_workers_size, sync_shmem_workers_attach},
 	{sync_shmem_launcher_size, sync_shmem_launcher_attach},
 	{sync_shmem_progress_size, sync_shmem_progress_attach},
+	{sync_shmem_limits_size, sync_shmem_limits_attach},
 };
 
 static bool available = false; /* this process has the segment */

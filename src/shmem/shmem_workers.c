@@ -24,12 +24,17 @@
 
 #define WORKERS_MAX 256
 
+/* so many kinds of tasks, of those that are limited, fit into a batch */
+#define KINDS_MAX 8
+
 /* A slot; it is free where there is no pid */
 typedef struct Slot
 {
 	SyncWorker worker;
 	Latch *latch;
 	bool cancel; /* the task at hand is to be given up */
+	int nkinds;
+	int64 kinds[KINDS_MAX]; /* of tasks at hand whose number is limited */
 } Slot;
 
 /* The room; all of it is read and written under the lock */
@@ -42,6 +47,7 @@ static Workers *workers = NULL; /* NULL: nothing is shared */
 static LWLock *lock = NULL;
 static Slot *mine = NULL; /* the slot of this process */
 
+static bool has_kind(const Slot *slot, int64 kind);
 static bool is_present(Oid database, int number);
 static void leave_at_exit(int code, Datum arg);
 
@@ -237,6 +243,62 @@ sync_shmem_workers_set_task(int64 queue_id, TransactionId xid)
 	mine->worker.task_since = queue_id ? GetCurrentTimestamp() : 0;
 	mine->cancel = false;
 	LWLockRelease(lock);
+}
+
+/*
+ * May this process have tasks of a kind at hand, of which so many processes may
+ * at once?  If so it counts among them, until sync_shmem_workers_release.
+ */
+bool
+sync_shmem_workers_reserve(int64 kind, int max)
+{
+	bool reserved;
+	int count = 0;
+
+	if (mine == NULL)
+		return true;
+	LWLockAcquire(lock, LW_EXCLUSIVE);
+	for (int i = 0; i < WORKERS_MAX; i++)
+		if (&workers->slots[i] != mine && has_kind(&workers->slots[i], kind))
+			count++;
+	reserved =
+		has_kind(mine, kind) || (count < max && mine->nkinds < KINDS_MAX);
+	if (reserved && !has_kind(mine, kind))
+		mine->kinds[mine->nkinds++] = kind;
+	LWLockRelease(lock);
+	return reserved;
+}
+
+/*
+ * This process has no more such tasks at hand.  Returns whether it had.
+ */
+bool
+sync_shmem_workers_release(void)
+{
+	bool had;
+
+	if (mine == NULL || mine->nkinds == 0)
+		return false;
+	LWLockAcquire(lock, LW_EXCLUSIVE);
+	had = mine->nkinds > 0;
+	mine->nkinds = 0;
+	LWLockRelease(lock);
+	return had;
+}
+
+/*
+ * Has a living process of this database tasks of that kind at hand?  The lock is
+ * held.
+ */
+static bool
+has_kind(const Slot *slot, int64 kind)
+{
+	if (slot->worker.pid == 0 || slot->worker.database != MyDatabaseId)
+		return false;
+	for (int i = 0; i < slot->nkinds; i++)
+		if (slot->kinds[i] == kind)
+			return true;
+	return false;
 }
 
 /*

@@ -37,6 +37,8 @@ extern bool sync_shmem_workers_enter(int number);
 extern void sync_shmem_workers_leave(void);
 extern void sync_shmem_workers_set_idle(bool idle);
 extern void sync_shmem_workers_set_task(int64 queue_id, TransactionId xid);
+extern bool sync_shmem_workers_reserve(int64 kind, int max);
+extern bool sync_shmem_workers_release(void);
 extern void sync_shmem_workers_count(int performed, int failed);
 extern bool sync_shmem_workers_cancelled(void);
 extern bool sync_shmem_workers_cancel(int64 queue_id);

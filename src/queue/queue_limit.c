@@ -1,0 +1,84 @@
+/*-------------------------------------------------------------------------
+ *
+ * queue_limit.c
+ *	  How many tasks of an operation type may be begun now.
+ *
+ * A lane whose limit is reached is left alone until that changes; others are
+ * not held up by it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/timestamp.h"
+
+#include "queue/queue_row.h"
+#include "shmem/shmem_workers.h"
+
+static SyncRate rate_of(const SyncTask *task);
+
+/*
+ * How many tasks of the lane of this one may be begun now.  0: none, before
+ * "next", or, where that is DT_NOEND, before others are done.  Otherwise this
+ * process counts as being at work on them, until sync_queue_release.
+ */
+int
+sync_queue_allowed(const SyncTask *task, TimestampTz now, TimestampTz *next)
+{
+	const SyncOperation *operation = task->operation;
+	int allowed = PG_INT32_MAX;
+	SyncRate rate;
+
+	if (operation == NULL)
+		return allowed;
+	rate = rate_of(task);
+	if (rate.tasks > 0)
+		allowed = sync_shmem_limits_allow(MyDatabaseId, &rate, now, next);
+	if (allowed > 0 && operation->max_running > 0 &&
+		!sync_shmem_workers_reserve(rate.key, operation->max_running))
+	{
+		*next = DT_NOEND;
+		return 0;
+	}
+	return allowed;
+}
+
+/*
+ * So many tasks of the lane of this one are begun.
+ */
+void
+sync_queue_spend(const SyncTask *task, int tasks)
+{
+	SyncRate rate;
+
+	if (task->operation == NULL || task->operation->rate.tasks == 0)
+		return;
+	rate = rate_of(task);
+	sync_shmem_limits_spend(MyDatabaseId, &rate, tasks);
+}
+
+/*
+ * This process is done with what it claimed: others may begin such tasks.
+ */
+void
+sync_queue_release(void)
+{
+	if (!sync_shmem_workers_release())
+		return;
+	sync_shmem_lanes_unblock(MyDatabaseId);
+	sync_shmem_workers_wake(MyDatabaseId);
+}
+
+/*
+ * The limit of the rate of a task, and whom it shares it with.
+ */
+static SyncRate
+rate_of(const SyncTask *task)
+{
+	SyncRate rate = task->operation->rate;
+
+	if (task->operation->per_tenant)
+		rate.key = task->lane;
+	return rate;
+}
