@@ -21,6 +21,9 @@
 /* a batch that takes longer is too large */
 #define LONG_BATCH_MS 20
 
+/* what is due so soon is waited for */
+#define SOON_MS 20
+
 static void process(int max_tasks);
 
 /*
@@ -62,7 +65,8 @@ process(int max_tasks)
 								&size,
 								max_tasks - done,
 								sync_kit_spi_procedure_commit) &&
-			sync_shmem_lanes_due(MyDatabaseId) > GetCurrentTimestamp())
+			sync_shmem_lanes_due(MyDatabaseId) >
+				TimestampTzPlusMilliseconds(GetCurrentTimestamp(), SOON_MS))
 			break;
 		done += round.performed;
 		CHECK_FOR_INTERRUPTS();
@@ -85,7 +89,7 @@ sync_perform_round(SyncRound *round,
 	MemoryContext context = AllocSetContextCreate(TopMemoryContext,
 												  "sync round",
 												  ALLOCSET_DEFAULT_SIZES);
-	TimestampTz start = GetCurrentTimestamp();
+	volatile TimestampTz start = GetCurrentTimestamp();
 	bool worked = false;
 
 	PG_TRY();
@@ -93,6 +97,7 @@ sync_perform_round(SyncRound *round,
 		size->limit = Max(1, Min(size->limit, sync_guc_batch_size));
 		MemoryContextSwitchTo(context);
 		sync_perform_sweep(round);
+		start = GetCurrentTimestamp();
 		worked = sync_perform_batch(round, Min(max, size->limit));
 		commit();
 		sync_shmem_workers_set_task(round->external ? round->external->queue_id

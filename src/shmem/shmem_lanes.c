@@ -31,6 +31,12 @@
 #define LANES_MAX	  1024
 #define DATABASES_MAX 64
 
+/* where there is no room for all that is due, it is looked for so often */
+#define FULL_RETRY_MS 1000
+
+/* and when nothing of what there is room for is due, so often */
+#define RETRY_MS 10
+
 /* the place before all tasks, and the one behind them */
 #define FIRST_PLACE ((SyncPlace) {DT_NOBEGIN, PG_INT64_MIN})
 #define LAST_PLACE	((SyncPlace) {DT_NOEND, PG_INT64_MAX})
@@ -53,7 +59,9 @@ typedef struct Lane
 typedef struct Database
 {
 	Oid database;
-	TimestampTz sweep_at; /* when all lanes are to be looked up again */
+	TimestampTz sweep_at; /* when all lanes are to be looked up again, */
+	TimestampTz
+		retry_at; /* or from then on, once nothing is due in those known */
 } Database;
 
 /* The room; all of it is read and written under the lock */
@@ -70,6 +78,7 @@ static LWLock *lock = NULL; /* NULL: they are of this process */
 
 static void enter(void);
 static void leave(void);
+static TimestampTz first_due(Oid database);
 static bool offer(Database *known, const SyncOffer *offered);
 static Lane *find_lane(Oid database, int32 priority, int64 number);
 static Lane *free_lane(TimestampTz due);
@@ -261,17 +270,14 @@ sync_shmem_lanes_unblock(Oid database)
 TimestampTz
 sync_shmem_lanes_due(Oid database)
 {
+	Database *known;
 	TimestampTz due;
 
 	enter();
-	due = find_database(database, true)->sweep_at;
-	for (int i = 0; i < lanes->nlanes; i++)
-	{
-		Lane *lane = &lanes->lanes[i];
-
-		if (lane->database == database && !lane->taken)
-			due = Min(due, lane->due);
-	}
+	known = find_database(database, true);
+	due = Min(first_due(database), known->sweep_at);
+	if (known->retry_at < due && due > GetCurrentTimestamp())
+		due = known->retry_at;
 	leave();
 	return due;
 }
@@ -289,9 +295,13 @@ sync_shmem_lanes_begin_sweep(Oid database, TimestampTz now, TimestampTz next)
 
 	enter();
 	known = find_database(database, true);
-	due = known->sweep_at <= now;
+	due = known->sweep_at <= now ||
+		  (known->retry_at <= now && first_due(database) > now);
 	if (due)
+	{
 		known->sweep_at = next;
+		known->retry_at = DT_NOEND;
+	}
 	leave();
 	return due;
 }
@@ -334,6 +344,25 @@ leave(void)
 }
 
 /*
+ * When something is due next in the lanes of a database that nobody reads;
+ * DT_NOEND: never.
+ */
+static TimestampTz
+first_due(Oid database)
+{
+	TimestampTz due = DT_NOEND;
+
+	for (int i = 0; i < lanes->nlanes; i++)
+	{
+		Lane *lane = &lanes->lanes[i];
+
+		if (lane->database == database && !lane->taken)
+			due = Min(due, lane->due);
+	}
+	return due;
+}
+
+/*
  * Let one task be taken: its lane goes back to it, or is made.  Where there is no
  * room for it, a sweep has to find it in time; returns false where that has to be
  * as soon as there is.
@@ -349,8 +378,18 @@ offer(Database *known, const SyncOffer *offered)
 		lane = free_lane(offered->place.time);
 		if (lane == NULL)
 		{
-			known->sweep_at = Min(known->sweep_at, offered->place.time);
-			return offered->place.time > GetCurrentTimestamp();
+			TimestampTz now = GetCurrentTimestamp();
+			bool due = offered->place.time <= now;
+
+			/* elsewhere others may have taken all lanes: do not spin */
+			if (due)
+				known->retry_at =
+					lock ? TimestampTzPlusMilliseconds(now, RETRY_MS) : now;
+			known->sweep_at =
+				Min(known->sweep_at,
+					Max(offered->place.time,
+						TimestampTzPlusMilliseconds(now, FULL_RETRY_MS)));
+			return !due;
 		}
 		lane->database = known->database;
 		lane->priority = offered->priority;
@@ -442,6 +481,7 @@ find_database(Oid database, bool made)
 		unused = &lanes->databases[database % DATABASES_MAX];
 	unused->database = database;
 	unused->sweep_at = DT_NOBEGIN;
+	unused->retry_at = DT_NOEND;
 	return unused;
 }
 
