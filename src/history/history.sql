@@ -75,8 +75,8 @@ SELECT pg_catalog.pg_extension_config_dump('sync_history_history_id_seq', '');
 COMMENT ON TABLE sync_history IS
 'One row for each executed run, also for one that failed and was rolled back. Dry runs leave none.';
 COMMENT ON COLUMN sync_history.history_id IS 'Identity of the run.';
-COMMENT ON COLUMN sync_history.operation IS 'What kind of run it was: progress, stream, upsert or purge; of an attempt at a task, its operation type.';
-COMMENT ON COLUMN sync_history.subject IS 'What the run was for: the competition it was restricted to, the stream, the table; NULL where it was for everything.';
+COMMENT ON COLUMN sync_history.operation IS 'What kind of run it was: progress, stream, upsert, replay, undo, backfill or purge; of an attempt at a task, its operation type.';
+COMMENT ON COLUMN sync_history.subject IS 'What the run was for: the competition it was restricted to, the stream, the table, the column; NULL where it was for everything.';
 COMMENT ON COLUMN sync_history.environment IS 'Where it ran: sync_ext.environment for this database, else the name of the foreign server.';
 COMMENT ON COLUMN sync_history.run_by IS 'The role whose rights the run had.';
 COMMENT ON COLUMN sync_history.status IS 'success or failed. An attempt at a task that failed is to be tried again; failed_permanent: it is not; cancelled: somebody gave it up; stuck: its worker was lost.';
@@ -90,7 +90,7 @@ COMMENT ON COLUMN sync_history.unchanged IS 'Keys, or rows, that were right alre
 COMMENT ON COLUMN sync_history.deleted IS 'Rows that were deleted, or marked as deleted.';
 COMMENT ON COLUMN sync_history.rejected IS 'Rows that were put aside, in sync_rejects.';
 COMMENT ON COLUMN sync_history.bytes IS 'Bytes that came from another server, or from files.';
-COMMENT ON COLUMN sync_history.details IS 'The counts of each step of the run, by its name.';
+COMMENT ON COLUMN sync_history.details IS 'The counts of each step of the run, by its name; which run it took back (undoes), what of the checks did not hold (checks).';
 COMMENT ON COLUMN sync_history.error_sqlstate IS 'SQLSTATE of the error of a failed run.';
 COMMENT ON COLUMN sync_history.error_message IS 'Message of that error.';
 COMMENT ON COLUMN sync_history.error_detail IS 'Detail of that error.';
