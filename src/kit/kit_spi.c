@@ -54,7 +54,7 @@ static uint64 run(const char *sql,
 				  SyncRowSink sink,
 				  void *arg);
 static int run_kept(const char *sql, SPIExecuteOptions *options);
-static KeptPlan *find_plan(const char *sql);
+static KeptPlan *find_plan(const char *sql, ParamListInfo params);
 static KeptPlan *keep_plan(const char *sql, ParamListInfo params);
 static void forget_oldest_plan(void);
 static void register_rows(SyncStagedRows *rows);
@@ -156,11 +156,9 @@ run(const char *sql,
 static int
 run_kept(const char *sql, SPIExecuteOptions *options)
 {
-	KeptPlan *kept = find_plan(sql);
+	KeptPlan *volatile kept = find_plan(sql, options->params);
 	int rc;
 
-	if (kept == NULL)
-		kept = keep_plan(sql, options->params);
 	dlist_move_head(&kept_plans, &kept->node);
 
 	/* what the statement fires may run statements too: do not lose this one */
@@ -178,10 +176,10 @@ run_kept(const char *sql, SPIExecuteOptions *options)
 }
 
 /*
- * The kept plan of a statement, or NULL.
+ * The kept plan of a statement, which is made where there is none.
  */
 static KeptPlan *
-find_plan(const char *sql)
+find_plan(const char *sql, ParamListInfo params)
 {
 	dlist_iter iter;
 
@@ -192,7 +190,7 @@ find_plan(const char *sql)
 		if (strcmp(kept->sql, sql) == 0)
 			return kept;
 	}
-	return NULL;
+	return keep_plan(sql, params);
 }
 
 /*
