@@ -66,7 +66,9 @@ SELECT sync_purge_history('100 years');
 RESET sync_ext.history_retention;
 SELECT sync_purge_history('0');
 SELECT count(*) FROM sync_history;
+\set VERBOSITY sqlstate
 SET sync_ext.history_retention = -2;
+\set VERBOSITY default
 CREATE ROLE regress_purger;
 SET ROLE regress_purger;
 SET sync_ext.history_retention = 0;

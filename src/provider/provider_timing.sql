@@ -126,3 +126,8 @@ INSERT INTO sync_endpoints (endpoint_name, provider_name, description, method, p
 ('copernico_push_participants', 'copernico', 'Registers participants: rows of id, name, surname, birthdate, document, dorsal, gender, raceId, eventId. Experimental: its reply, how many at once, and that it may be done twice.',
  'POST', '/race-registrations/{param.race_id}', '{"race_id": {"required": true}}',
  '{"kind": "records", "batch": 100, "match": "position"}', false, true);
+
+-- What is deferred is checked now: whoever creates the extension may drop it again in
+-- the same transaction, which no table allows that has pending trigger events.
+SET CONSTRAINTS sync_endpoints_provider_name_fkey IMMEDIATE;
+SET CONSTRAINTS sync_endpoints_provider_name_fkey DEFERRED;

@@ -52,6 +52,7 @@ want_server() {
 	want libpq-dev test -e "$include/libpq-fe.h"
 	want zlib1g-dev test -e /usr/include/zlib.h
 	want libcurl4-openssl-dev command -v curl-config
+	want ca-certificates test -e /etc/ssl/certs/ca-certificates.crt
 	want libssl-dev test -e /usr/include/openssl/evp.h
 	want gcc command -v gcc
 	want libc6-dev test -e /usr/include/stdio.h
