@@ -42,7 +42,7 @@ MODULE_big = $(EXTENSION)
 #
 # The parts, in the order of the floors (see src/README.md)
 #
-PARTS = kit shmem history remote http cron progress stage merge check backfill undo queue provider alert flow perform export worker
+PARTS = kit shmem history remote http cron progress stage merge check jobs backfill undo queue provider alert flow perform export worker status
 
 OBJS = $(EXTENSION).o $(patsubst %.c,%.o,$(foreach part,$(PARTS),$(sort $(wildcard src/$(part)/*.c))))
 
@@ -71,13 +71,13 @@ REGRESS += streams_watermark streams_xmin
 REGRESS += queue
 REGRESS += providers
 REGRESS += history messages readonly rights rights_planted
-REGRESS += history_purge schedules
+REGRESS += history_purge schedules jobs jobs_rights jobs_tasks stat_streams
 REGRESS += encoding       # last: it makes databases, which takes longest
 
 ISOLATION = race_evidence race_execute race_notes race_rule race_stream_insert race_timeout race_track race_update
 ISOLATION += race_group race_watermark
 ISOLATION += race_stream_types
-ISOLATION += race_purge
+ISOLATION += race_purge race_jobs
 ISOLATION += race_untrack
 
 TAP_TESTS = 1

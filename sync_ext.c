@@ -11,9 +11,11 @@
 
 #include "flow/flow.h"
 #include "kit/kit_settings.h"
+#include "perform/perform.h"
 #include "remote/remote.h"
 #include "shmem/shmem_progress.h"
 #include "shmem/shmem_segment.h"
+#include "undo/undo.h"
 #include "worker/worker.h"
 
 PG_MODULE_MAGIC;
@@ -30,6 +32,8 @@ _PG_init(void)
 	sync_shmem_init();
 	sync_shmem_progress_init();
 	sync_remote_init();
+	sync_undo_init();
 	sync_flow_rejects_init();
 	sync_worker_init();
+	sync_perform_job_init();
 }

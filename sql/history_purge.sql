@@ -2,7 +2,7 @@
 CREATE SCHEMA history_purge;
 SET search_path = history_purge, public;
 SET client_min_messages = warning;
-TRUNCATE sync_history, sync_rejects;
+TRUNCATE sync_history, sync_rejects, sync_undo_runs, sync_undo_rows;
 
 CREATE PROCEDURE ran(subject text, ago interval, number int DEFAULT 1) LANGUAGE sql AS $$
 	INSERT INTO sync_history (operation, subject, environment, run_by, status, outcome, started_at, duration)
@@ -101,6 +101,18 @@ UPDATE sync_history SET started_at = now() - interval '1 month' WHERE rejected =
 SELECT sync_purge_history('1 day');
 SELECT details -> 'rejects' AS rejects FROM latest;
 SELECT count(*) FROM sync_rejects;
+
+-- so do images for undo
+SELECT sync_create_stream('purged', 'history_purge.t', '{id}', 'SELECT 1 AS id, 1 AS n', keep_undo => '1 year');
+SELECT inserted FROM sync_run('purged');
+SELECT (SELECT count(*) FROM sync_undo_runs) AS runs, (SELECT count(*) FROM sync_undo_rows) AS rows;
+SELECT sync_purge_history('1 day');
+SELECT (SELECT count(*) FROM sync_undo_runs) AS runs, (SELECT count(*) FROM sync_undo_rows) AS rows;
+UPDATE sync_history SET started_at = now() - interval '1 month' WHERE subject = 'purged';
+SELECT sync_purge_history('1 day');
+SELECT details -> 'undo_runs' AS undo_runs FROM latest;
+SELECT (SELECT count(*) FROM sync_undo_runs) AS runs, (SELECT count(*) FROM sync_undo_rows) AS rows;
+SELECT sync_drop_stream('purged');
 
 -- three months of a run an hour, purged once a day: slots are emptied one after the
 -- other and nothing is ever deleted, though all lies in them for two weeks only

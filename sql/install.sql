@@ -21,7 +21,7 @@ JOIN pg_attribute ON attrelid = objid AND attnum > 0
 JOIN pg_class c ON c.oid = attrelid AND c.relkind IN ('r', 'p', 'v') AND NOT c.relispartition
 WHERE classid = 'pg_class'::regclass AND col_description(objid, attnum) IS NULL;
 
--- all of it is named sync_, and PUBLIC has no right on any of it
+-- all of it is named sync_, and PUBLIC has no right on any of it but to ask who it is
 SELECT object FROM brought
 WHERE classid IN ('pg_class'::regclass, 'pg_proc'::regclass)
   AND object !~ ' (public\.)?sync_';

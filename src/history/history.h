@@ -14,6 +14,7 @@
 /* Details that say how much of a source was read: from a watermark on, or all */
 #define SYNC_DETAIL_SINCE	   "read_since"
 #define SYNC_DETAIL_EVERYTHING "read_everything"
+#include "kit/kit_rows.h"
 
 /* A run under way; the strings belong to the caller */
 typedef struct SyncRun
@@ -64,7 +65,11 @@ typedef struct SyncAttempt
 	const ErrorData *error; /* NULL: it succeeded */
 } SyncAttempt;
 
+/* Is told of attempts whose history was just written, in the same transaction */
+typedef void (*SyncAttemptsHook)(List *attempts);
+
 /* in history_record.c */
+extern void sync_history_part_of(const char *job);
 extern void sync_history_start(SyncRun *run, const char *operation);
 extern int64 sync_history_succeeded(const SyncRun *run);
 extern char *sync_history_failed_row(const SyncRun *run,
@@ -80,6 +85,7 @@ extern void sync_history_add_detail(SyncRun *run,
 									const char *json);
 
 /* in history_look.c */
+extern SyncRows *sync_history_without_job(const char *since);
 extern int64 sync_history_rows_before(const SyncRun *run);
 
 /* in history_guard.c */
@@ -94,6 +100,7 @@ extern void sync_history_on_purge(const char *what, SyncPurgeHook hook);
 extern int64 sync_history_purge(const Interval *keep, bool exact);
 
 /* in history_task.c */
+extern void sync_history_on_attempts(SyncAttemptsHook hook);
 extern void sync_history_attempts(List *attempts);
 
 /* in history_writer.c */

@@ -58,6 +58,7 @@ CREATE TABLE sync_history_7 PARTITION OF sync_history FOR VALUES IN (7);
 CREATE INDEX sync_history_timing_partner_id_idx ON sync_history (timing_partner_id, started_at) WHERE timing_partner_id IS NOT NULL;
 CREATE INDEX sync_history_failed_task_idx ON sync_history (queue_id) WHERE queue_id IS NOT NULL AND status <> 'success';
 CREATE INDEX sync_history_started_at_idx ON sync_history USING brin (started_at);
+CREATE INDEX sync_history_stream_idx ON sync_history (subject, history_id) WHERE operation = 'stream' AND queue_id IS NULL;
 REVOKE ALL ON TABLE sync_history, sync_history_0, sync_history_1, sync_history_2, sync_history_3,
 	sync_history_4, sync_history_5, sync_history_6, sync_history_7 FROM PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('sync_history', '');
@@ -114,7 +115,7 @@ CREATE FUNCTION sync_purge_history(keep interval DEFAULT NULL, exact boolean DEF
 	LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'sync_sql_purge_history';
 REVOKE ALL ON FUNCTION sync_purge_history(interval, boolean) FROM PUBLIC;
 COMMENT ON FUNCTION sync_purge_history(interval, boolean) IS
-'Delete the history of runs that began longer ago than keep, with what belongs to them, as rejects. Returns how many runs were forgotten; leaves a row in sync_history.
+'Delete the history of runs that began longer ago than keep, with what belongs to them: rejects, and images for undo. Returns how many runs were forgotten; leaves a row in sync_history.
 keep: NULL: the setting sync_ext.history_retention, which may say to keep all.
 exact: false: only what can be had for nothing, whole slots; the rest is kept for up to a sixth of keep longer.
 What others are reading or writing for longer than two seconds is left to the next purge, with a warning.

@@ -19,11 +19,24 @@
 #include "history/history.h"
 #include "kit/kit_spi.h"
 
+/* the job that runs are part of now; set by sync_history_part_of */
+static const char *current_job = NULL;
+
 static void take_identity(void *history_id, int ncells, char **cells);
 static void append_text(StringInfo json, const char *name, const char *value);
 static char *compose_row(const SyncRun *run,
 						 const char *status,
 						 const ErrorData *error);
+
+/*
+ * Have the runs that begin and end from now on be part of a job, which belongs
+ * to the caller; NULL: of none.
+ */
+void
+sync_history_part_of(const char *job)
+{
+	current_job = job;
+}
 
 /*
  * Begin a run of the given kind: what is true of it from the start, in the
@@ -83,19 +96,19 @@ sync_history_insert(const char *row)
 	sync_kit_spi_run_own(
 		"INSERT INTO @extschema@.sync_history (operation, subject, environment,"
 		" run_by, status, outcome, started_at, duration, rows_read, inserted,"
-		" updated, unchanged, deleted, rejected, bytes, details, error_sqlstate,"
-		" error_message, error_detail, error_hint, error_context) "
+		" updated, unchanged, deleted, rejected, bytes, details, sync_job_id,"
+		" error_sqlstate, error_message, error_detail, error_hint, error_context) "
 		"SELECT r.operation, r.subject, r.environment, r.run_by, r.status,"
 		" r.outcome, r.started_at, clock_timestamp() - r.started_at, r.rows_read,"
 		" r.inserted, r.updated, r.unchanged, r.deleted, r.rejected, r.bytes,"
-		" r.details, r.error_sqlstate,"
+		" r.details, r.sync_job_id, r.error_sqlstate,"
 		" r.error_message, r.error_detail, r.error_hint, r.error_context "
 		"FROM jsonb_to_record($1::jsonb) AS r (operation text, subject text,"
 		" environment text, run_by text, status text, outcome text,"
 		" started_at timestamptz,"
 		" rows_read bigint, inserted bigint, updated bigint, unchanged bigint,"
 		" deleted bigint, rejected bigint, bytes bigint,"
-		" details jsonb, error_sqlstate text, error_message text,"
+		" details jsonb, sync_job_id uuid, error_sqlstate text, error_message text,"
 		" error_detail text, error_hint text, error_context text) "
 		"RETURNING history_id",
 		sync_kit_text_params(1, &row),
@@ -145,6 +158,7 @@ compose_row(const SyncRun *run, const char *status, const ErrorData *error)
 	append_text(&json, "status", status);
 	append_text(&json, "outcome", sync_history_outcome(error));
 	append_text(&json, "started_at", timestamptz_to_str(run->started_at));
+	append_text(&json, "sync_job_id", current_job);
 	if (run->details)
 		appendStringInfo(&json, ", \"details\": %s", run->details);
 	if (error)

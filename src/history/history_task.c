@@ -100,6 +100,18 @@ static void fill_error(Row *row, const ErrorData *error);
 static void put(Row *row, int column, Datum value);
 static void put_text(Row *row, int column, const char *value);
 
+/* set by sync_history_on_attempts */
+static SyncAttemptsHook attempts_hook = NULL;
+
+/*
+ * Have "hook" told of all attempts.  Called at load time.
+ */
+void
+sync_history_on_attempts(SyncAttemptsHook hook)
+{
+	attempts_hook = hook;
+}
+
 /*
  * Write a row for each attempt, in the current transaction.
  */
@@ -134,6 +146,8 @@ sync_history_attempts(List *attempts)
 	}
 	sync_kit_insert_end(insert);
 	table_close(slot, NoLock);
+	if (attempts_hook)
+		attempts_hook(attempts);
 }
 
 /*

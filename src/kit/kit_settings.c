@@ -29,12 +29,16 @@ int sync_guc_http_idle_timeout_ms = 30000;
 int sync_guc_http_max_response_size = 65536;
 char *sync_guc_http_private_networks = NULL;
 int sync_guc_http_timeout_ms = 60000;
+int sync_guc_job_limit_active = 3;
+int sync_guc_job_limit_hourly = 10;
 int sync_guc_lease_timeout_ms = 300000;
 int sync_guc_poll_interval_ms = 60000;
+char *sync_guc_user_id = NULL;
 int sync_guc_workers = 2;
 
 static void define_general_settings(void);
 static void define_http_settings(void);
+static void define_job_settings(void);
 static void define_worker_settings(void);
 static bool check_networks(char **value, void **extra, GucSource source);
 
@@ -46,6 +50,7 @@ sync_kit_settings_init(void)
 {
 	define_general_settings();
 	define_http_settings();
+	define_job_settings();
 	define_worker_settings();
 
 	MarkGUCPrefixReserved("sync_ext");
@@ -234,6 +239,38 @@ define_http_settings(void)
 }
 
 /*
+ * Define how many jobs users may have.
+ */
+static void
+define_job_settings(void)
+{
+	DefineCustomIntVariable("sync_ext.job_limit_active",
+							"Sets how many jobs of one user may be active.",
+							"No further one can be created until one has ended; -1 means no limit.",
+							&sync_guc_job_limit_active,
+							3,
+							-1,
+							PG_INT32_MAX,
+							PGC_SUSET,
+							0,
+							NULL,
+							NULL,
+							NULL);
+	DefineCustomIntVariable("sync_ext.job_limit_hourly",
+							"Sets how many jobs one user may create within an hour.",
+							"-1 means no limit.",
+							&sync_guc_job_limit_hourly,
+							10,
+							-1,
+							PG_INT32_MAX,
+							PGC_SUSET,
+							0,
+							NULL,
+							NULL,
+							NULL);
+}
+
+/*
  * Define how workers work.
  */
 static void
@@ -263,6 +300,16 @@ define_worker_settings(void)
 							NULL,
 							NULL,
 							NULL);
+	DefineCustomStringVariable("sync_ext.user_id",
+							   "Sets whose jobs the session sees and creates.",
+							   "For front ends that act for users of theirs: it takes GRANT SET ON PARAMETER. Empty: those of the current role.",
+							   &sync_guc_user_id,
+							   "",
+							   PGC_SUSET,
+							   GUC_NOT_IN_SAMPLE,
+							   NULL,
+							   NULL,
+							   NULL);
 	DefineCustomIntVariable("sync_ext.workers",
 							"Sets how many workers each database has.",
 							"Each takes a slot of \"max_worker_processes\", and so does the launcher.",

@@ -38,6 +38,14 @@ extern int sync_guc_http_idle_timeout_ms;
 extern int sync_guc_http_max_response_size; /* kB */
 extern char *sync_guc_http_private_networks;
 extern int sync_guc_http_timeout_ms;
+/* sync_ext.job_limit_active: jobs of one user that go on; -1: no limit */
+extern int sync_guc_job_limit_active;
+
+/* sync_ext.job_limit_hourly: jobs of one user within an hour; -1: no limit */
+extern int sync_guc_job_limit_hourly;
+
+/* sync_ext.user_id: whose jobs are one's own; empty: the current role's */
+extern char *sync_guc_user_id;
 
 extern void sync_kit_settings_init(void);
 

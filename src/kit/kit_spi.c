@@ -206,7 +206,10 @@ keep_plan(const char *sql, ParamListInfo params)
 
 	for (int i = 0; i < nparams; i++)
 		types[i] = params->params[i].ptype;
-	plan = SPI_prepare_cursor(sql, nparams, types, CURSOR_OPT_GENERIC_PLAN);
+	plan = SPI_prepare_cursor(sql,
+							  nparams,
+							  types,
+							  CURSOR_OPT_GENERIC_PLAN | CURSOR_OPT_PARALLEL_OK);
 	if (plan == NULL)
 		elog(ERROR, "SPI_prepare: %s", SPI_result_code_string(SPI_result));
 

@@ -13,6 +13,8 @@
 #ifndef PERFORM_H
 #define PERFORM_H
 
+#include "commands/trigger.h"
+
 #include "queue/queue.h"
 
 /* How an attempt ended */
@@ -50,6 +52,14 @@ extern void sync_perform_sweep(SyncRound *round);
 extern void sync_perform_attempt(SyncRound *round,
 								 SyncTask *task,
 								 SyncResult *result);
+
+/* in perform_job.c */
+extern void sync_perform_job_init(void);
+extern bool sync_perform_joins(SyncTask *task, SyncTask **of_job);
+extern void sync_perform_start_job(const SyncTask *task);
+extern void sync_perform_enter_job(const SyncTask *task, SyncResult *result);
+extern void sync_perform_leave_job(void);
+extern HeapTuple sync_perform_check_job(TriggerData *trigger);
 
 /* in perform_handler.c */
 extern void sync_perform_forget_handlers(void);

@@ -25,6 +25,20 @@ REVOKE ALL ON FUNCTION sync_task_progress(jsonb) FROM PUBLIC;
 COMMENT ON FUNCTION sync_task_progress(jsonb) IS
 'Handler of operation type progress: executes a reconciliation, for the competition and the environment that the payload names, {"competition": name, "environment": name}, or without them for all and here.';
 
+CREATE FUNCTION sync_queue_job() RETURNS trigger
+	LANGUAGE c AS 'MODULE_PATHNAME', 'sync_sql_queue_job';
+REVOKE ALL ON FUNCTION sync_queue_job() FROM PUBLIC;
+COMMENT ON FUNCTION sync_queue_job() IS
+'Refuses a task that is part of somebody else''s job.';
+CREATE TRIGGER sync_queue_job BEFORE INSERT OR UPDATE OF sync_job_id ON sync_queue
+	FOR EACH ROW WHEN (NEW.sync_job_id IS NOT NULL) EXECUTE FUNCTION sync_queue_job();
+
+CREATE FUNCTION sync_cleanup_stuck_jobs(older_than interval DEFAULT '1 hour') RETURNS bigint
+	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'sync_sql_cleanup_stuck_jobs';
+REVOKE ALL ON FUNCTION sync_cleanup_stuck_jobs(interval) FROM PUBLIC;
+COMMENT ON FUNCTION sync_cleanup_stuck_jobs(interval) IS
+'Fail the jobs that have not ended, have no task in the queue, and gave no sign of life for longer than that: one''s own, or everyone''s for who sees all jobs. Returns how many. Error: 22023 older_than is negative.';
+
 INSERT INTO sync_operation_types (operation_type, handler, shipped) VALUES
 ('stream', 'sync_task_stream(jsonb)', true),
 ('progress', 'sync_task_progress(jsonb)', true);

@@ -74,6 +74,7 @@ sync_perform_attempt(SyncRound *round, SyncTask *task, SyncResult *result)
 	PG_END_TRY();
 	MemoryContextSwitchTo(caller);
 	CurrentResourceOwner = owner;
+	sync_perform_leave_job();
 	result->finished_at = GetCurrentTimestamp();
 	if (result->error)
 		judge(round, task, result);
@@ -91,6 +92,7 @@ perform(SyncTask *task, SyncResult *result)
 
 	GetUserIdAndSecContext(&caller, &security);
 	settings = NewGUCNestLevel();
+	sync_perform_enter_job(task, result);
 	become(task);
 	start_timeout(task);
 	PushActiveSnapshot(GetTransactionSnapshot());

@@ -41,6 +41,7 @@ sync_perform_batch(SyncRound *round, int max)
 	TimestampTz start = GetCurrentTimestamp();
 	Relation queue = sync_queue_open();
 	List *tasks;
+	SyncTask *of_job = NULL;
 	ListCell *cell;
 
 	round->external = NULL;
@@ -61,6 +62,11 @@ sync_perform_batch(SyncRound *round, int max)
 		SyncTask *task = lfirst(cell);
 		SyncResult result;
 
+		if (!sync_perform_joins(task, &of_job))
+		{
+			offer_back(task);
+			continue;
+		}
 		if (task->operation && task->operation->external)
 		{
 			if (sync_queue_lease(task))
@@ -68,6 +74,7 @@ sync_perform_batch(SyncRound *round, int max)
 				/* from when it is committed, somebody is at work on it */
 				sync_shmem_workers_set_task(task->queue_id,
 											InvalidTransactionId);
+				sync_perform_start_job(task);
 				round->external = task;
 			}
 			else

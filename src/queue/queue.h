@@ -29,6 +29,11 @@
 
 #define SYNC_QUEUE_PRIORITY_MAX 100
 
+/* SQL: true where no task of that job waits or is at work */
+#define SYNC_QUEUE_LACKS_JOB(id)                                                    \
+	"NOT EXISTS (SELECT FROM @extschema@.sync_queue AS q WHERE q.sync_job_id = " id \
+	")"
+
 /* What is done with the tasks of an operation type */
 typedef struct SyncOperation
 {
@@ -119,11 +124,15 @@ extern bool sync_queue_resume(const char *provider, const char *operation);
 extern bool sync_queue_drain(int64 max_wait_ms);
 
 /* in queue_report.c */
+extern bool sync_queue_has_job(Datum id);
 extern char *sync_queue_status_of(ParamListInfo params);
 
 /* in queue_story.c */
 extern SyncAttempt *sync_queue_story(const SyncTask *task, const char *status);
 extern Datum *sync_queue_keep(Relation queue, const SyncTask *task);
+
+/* in queue_guard.c */
+extern bool sync_queue_at_work(void);
 
 /* in queue_lease.c */
 extern List *sync_queue_stuck(Relation queue);

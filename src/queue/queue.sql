@@ -83,6 +83,7 @@ CREATE TABLE sync_queue (
 CREATE INDEX sync_queue_due_idx ON sync_queue (priority, lane, scheduled_time, queue_id) WHERE status = 'pending';
 CREATE INDEX sync_queue_lease_until_idx ON sync_queue (lease_until) WHERE status = 'running';
 CREATE UNIQUE INDEX sync_queue_unique_key_idx ON sync_queue (unique_key) WHERE unique_key IS NOT NULL;
+CREATE INDEX sync_queue_sync_job_id_idx ON sync_queue (sync_job_id) WHERE sync_job_id IS NOT NULL;
 REVOKE ALL ON TABLE sync_queue FROM PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('sync_queue', '');
 SELECT pg_catalog.pg_extension_config_dump('sync_queue_queue_id_seq', '');

@@ -82,6 +82,15 @@ sync_queue_engine_leave(bool before)
 }
 
 /*
+ * Whether the statement that is being executed is one of our own.
+ */
+bool
+sync_queue_at_work(void)
+{
+	return engine;
+}
+
+/*
  * Check and complete a row that is about to be written; the trigger
  * sync_queue_guard.
  */

@@ -39,3 +39,20 @@ sync_queue_status_of(ParamListInfo params)
 		&report);
 	return report;
 }
+
+/*
+ * Whether a job has tasks in the queue.
+ */
+bool
+sync_queue_has_job(Datum id)
+{
+	ParamListInfo params = makeParamList(1);
+
+	sync_queue_param(params, 0, UUIDOID, id);
+	return sync_kit_spi_run_own("SELECT FROM @extschema@.sync_queue"
+								" WHERE sync_job_id = $1 LIMIT 1",
+								params,
+								false,
+								NULL,
+								NULL) > 0;
+}

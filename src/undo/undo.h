@@ -33,6 +33,7 @@ typedef struct SyncUndoRun
 } SyncUndoRun;
 
 /* in undo_store.c */
+extern void sync_undo_init(void);
 extern void sync_undo_begin(SyncUndoRun *run);
 extern void sync_undo_put(void *run, SyncStagedRows *images);
 extern void sync_undo_finish(SyncUndoRun *run, int64 history_id);

@@ -7,12 +7,24 @@
  */
 #include "postgres.h"
 
+#include "history/history.h"
 #include "kit/kit_ident.h"
 #include "kit/kit_spi.h"
 #include "kit/kit_words.h"
 #include "undo/undo.h"
 
+static int64 forget_purged(void);
+static int64 forget(const char *condition, const char *history_id);
 static void take_number(void *number, int ncells, char **cells);
+
+/*
+ * Have images go when their run leaves history.  Called once from _PG_init.
+ */
+void
+sync_undo_init(void)
+{
+	sync_history_on_purge("undo_runs", forget_purged);
+}
 
 /*
  * Begin to keep images of a run.  Its row says from now on for how long; in
@@ -122,18 +134,43 @@ sync_undo_settle(SyncUndoRun *undone, int64 history_id)
 int64
 sync_undo_purge(const char *history_id)
 {
+	return forget(history_id ? "u.history_id = $1::bigint"
+							 : "u.keep_until <= now()",
+				  history_id);
+}
+
+/*
+ * Forget the images of runs that history no longer has, and those whose time is
+ * over; a SyncPurgeHook.
+ */
+static int64
+forget_purged(void)
+{
+	return forget("u.keep_until <= now() OR (u.history_id IS NOT NULL"
+				  " AND " SYNC_HISTORY_LACKS("u.history_id") ")",
+				  NULL);
+}
+
+/*
+ * Forget the images of the runs u that meet a condition, which may name a
+ * history_id as $1, but for those that are being taken back now.  Returns of how
+ * many runs.
+ */
+static int64
+forget(const char *condition, const char *history_id)
+{
 	int64 purged = 0;
 
 	(void)
-		sync_kit_spi_run_own("WITH gone AS (DELETE FROM @extschema@.sync_undo_runs"
-							 " WHERE undo_id IN (SELECT undo_id"
-							 " FROM @extschema@.sync_undo_runs"
-							 " WHERE CASE WHEN $1 IS NULL THEN keep_until <= now()"
-							 " ELSE history_id = $1::bigint END"
-							 " FOR UPDATE SKIP LOCKED) RETURNING undo_id),"
-							 " rows AS (DELETE FROM @extschema@.sync_undo_rows AS r"
-							 " USING gone WHERE r.undo_id = gone.undo_id) "
-							 "SELECT count(*) FROM gone",
+		sync_kit_spi_run_own(psprintf("WITH gone AS (DELETE FROM @extschema@.sync_undo_runs"
+									  " WHERE undo_id IN (SELECT u.undo_id"
+									  " FROM @extschema@.sync_undo_runs AS u"
+									  " WHERE %s"
+									  " FOR UPDATE SKIP LOCKED) RETURNING undo_id),"
+									  " rows AS (DELETE FROM @extschema@.sync_undo_rows AS r"
+									  " USING gone WHERE r.undo_id = gone.undo_id) "
+									  "SELECT count(*) FROM gone",
+									  condition),
 							 sync_kit_text_params(1, &history_id),
 							 false,
 							 take_number,
