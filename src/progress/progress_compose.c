@@ -47,6 +47,7 @@ static void append_totals(StringInfo sql,
 						  SyncRule *rule,
 						  int position,
 						  bool writes);
+static void append_sums(StringInfo sql, SyncRule *rule);
 static void append_headings(StringInfo sql,
 							List *rules,
 							int position,
@@ -124,8 +125,11 @@ append_todo(StringInfo sql, SyncRule *rule)
 					 rule->mark,
 					 sync_kit_quote(linitial(rule->progress_key)));
 	if (rule->progress->has_addresses)
-		appendStringInfoString(sql,
-							   ", p.ctid AS sync_ctid, p.tableoid AS sync_table");
+		appendStringInfo(sql,
+						 ", p.ctid AS sync_ctid%s",
+						 rule->progress->stands_alone
+							 ? ""
+							 : ", p.tableoid AS sync_table");
 	appendStringInfo(sql,
 					 " FROM sync_evidence%s e LEFT JOIN %s p ON ",
 					 rule->mark,
@@ -343,7 +347,6 @@ append_among(StringInfo sql, SyncRule *rule, const char *name)
 static void
 append_totals(StringInfo sql, SyncRule *rule, int position, bool writes)
 {
-	const char *whole = sync_progress_whole_key(rule, "");
 	StringInfoData rest;
 	int n = list_length(rule->key);
 
@@ -354,7 +357,6 @@ append_totals(StringInfo sql, SyncRule *rule, int position, bool writes)
 							 ", %s",
 							 sync_kit_quote(list_nth(rule->key, i)));
 
-	/* one scan of the evidence for all of its counts */
 	appendStringInfo(sql,
 					 "SELECT '%d', 'total', coalesce(sync_rows, 0)::text,"
 					 " sync_keys::text, added::text, updated::text,"
@@ -362,24 +364,9 @@ append_totals(StringInfo sql, SyncRule *rule, int position, bool writes)
 					 position);
 	for (int i = 0; i < n; i++)
 		appendStringInfo(sql, ", coalesce(sync_m%d, 0)", i);
-	appendStringInfo(sql,
-					 "), 0 AS n FROM (SELECT"
-					 " pg_catalog.sum(sync_rows) AS sync_rows,"
-					 " pg_catalog.count(*) FILTER (WHERE %s) AS sync_keys",
-					 whole);
-	if (rule->validation)
-		appendStringInfo(sql,
-						 ", pg_catalog.count(*) FILTER (WHERE NOT sync_valid AND %s)",
-						 whole);
-	else
-		appendStringInfoString(sql, ", 0");
-	appendStringInfoString(sql, " AS sync_invalid");
-	for (int i = 0; i < n; i++)
-		appendStringInfo(sql,
-						 ", pg_catalog.sum(sync_rows) FILTER (WHERE %s IS NULL) AS sync_m%d",
-						 sync_kit_quote(list_nth(rule->key, i)),
-						 i);
-	appendStringInfo(sql, " FROM sync_evidence%s) AS sums, ", rule->mark);
+	appendStringInfoString(sql, "), 0 AS n FROM ");
+	append_sums(sql, rule);
+	appendStringInfoString(sql, ", ");
 	append_done(sql, rule, writes);
 	appendStringInfo(sql,
 					 " UNION ALL SELECT '%d', 'change',"
@@ -392,6 +379,50 @@ append_totals(StringInfo sql, SyncRule *rule, int position, bool writes)
 					 rest.data,
 					 n > 1 ? ")" : "",
 					 rule->mark);
+}
+
+/*
+ * (SELECT ...) AS sums: rows of evidence, whole keys, those that are not valid,
+ * and rows without a value in each key column; by one scan of the evidence, or
+ * of the shorter one that is made of it.
+ */
+static void
+append_sums(StringInfo sql, SyncRule *rule)
+{
+	const char *whole = sync_progress_whole_key(rule, "");
+	bool summed = rule->coarser != NULL;
+
+	appendStringInfoString(sql,
+						   "(SELECT pg_catalog.sum(sync_rows) AS sync_rows, ");
+	if (summed)
+		appendStringInfoString(sql, "coalesce(pg_catalog.sum(sync_finer), 0)");
+	else
+		appendStringInfo(sql, "pg_catalog.count(*) FILTER (WHERE %s)", whole);
+	appendStringInfoString(sql, " AS sync_keys, ");
+	if (rule->validation == NULL)
+		appendStringInfoChar(sql, '0');
+	else if (summed)
+		appendStringInfoString(sql,
+							   "coalesce(pg_catalog.sum(sync_finer_invalid), 0)");
+	else
+		appendStringInfo(sql,
+						 "pg_catalog.count(*) FILTER (WHERE NOT sync_valid AND %s)",
+						 whole);
+	appendStringInfoString(sql, " AS sync_invalid");
+	for (int i = 0; i < list_length(rule->key); i++)
+		if (summed)
+			appendStringInfo(sql,
+							 ", pg_catalog.sum(sync_finer_m%d) AS sync_m%d",
+							 i,
+							 i);
+		else
+			appendStringInfo(sql,
+							 ", pg_catalog.sum(sync_rows) FILTER (WHERE %s IS NULL) AS sync_m%d",
+							 sync_kit_quote(list_nth(rule->key, i)),
+							 i);
+	appendStringInfo(sql,
+					 " FROM sync_evidence%s) AS sums",
+					 summed ? rule->coarser->mark : rule->mark);
 }
 
 /*

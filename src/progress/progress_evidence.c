@@ -152,13 +152,17 @@ append_two_steps(StringInfo sql, SyncRule *rule, SyncScope *scope)
 }
 
 /*
- * Group what another rule has grouped by more columns; "sync_finer" is how many
- * whole keys that has.
+ * Group what another rule has grouped by more columns, and sum up its totals,
+ * which saves reading all of it once more: how many whole keys it has
+ * (sync_finer), those that fail its validation (sync_finer_invalid), and the
+ * rows without a value in its key columns (sync_finer_m0, ...).
  */
 static void
 append_from_finer(StringInfo sql, SyncRule *rule)
 {
 	const char *counted = sync_progress_counted(rule);
+	SyncRule *finer = rule->finer;
+	const char *whole = sync_progress_whole_key(finer, "");
 
 	append_steps(sql,
 				 rule,
@@ -166,10 +170,20 @@ append_from_finer(StringInfo sql, SyncRule *rule)
 				 "sync_p",
 				 "sync_q");
 	appendStringInfo(sql,
-					 ", pg_catalog.count(*) FILTER (WHERE %s) AS sync_finer"
-					 " FROM sync_evidence%s GROUP BY ",
-					 sync_progress_whole_key(rule->finer, ""),
-					 rule->finer->mark);
+					 ", pg_catalog.count(*) FILTER (WHERE %s) AS sync_finer",
+					 whole);
+	if (finer->validation)
+		appendStringInfo(sql,
+						 ", pg_catalog.count(*) FILTER (WHERE NOT sync_valid AND %s)"
+						 " AS sync_finer_invalid",
+						 whole);
+	for (int i = 0; i < list_length(finer->key); i++)
+		appendStringInfo(sql,
+						 ", pg_catalog.sum(sync_rows) FILTER (WHERE %s IS NULL)"
+						 " AS sync_finer_m%d",
+						 sync_kit_quote(list_nth(finer->key, i)),
+						 i);
+	appendStringInfo(sql, " FROM sync_evidence%s GROUP BY ", finer->mark);
 	sync_progress_append_ordinals(sql, list_length(rule->key));
 }
 
