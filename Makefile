@@ -77,6 +77,7 @@ REGRESS += encoding       # last: it makes databases, which takes longest
 ISOLATION = race_evidence race_execute race_notes race_rule race_stream_insert race_timeout race_track race_update
 ISOLATION += race_group race_watermark
 ISOLATION += race_stream_types
+ISOLATION += race_undo
 ISOLATION += race_purge race_jobs
 ISOLATION += race_untrack
 
