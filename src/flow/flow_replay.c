@@ -47,6 +47,7 @@ typedef struct RejectReader
 	SyncRows *page; /* NULL: none was read */
 	int at;
 	const char *last; /* reject_id of the last row of the page */
+	const char *file; /* that the row before came from */
 	MemoryContext context;
 	MemoryContext page_context;
 } RejectReader;
@@ -54,6 +55,7 @@ typedef struct RejectReader
 static SyncStream *load_stream(int64 run);
 static List *column_names(SyncFlow *flow);
 static bool next_reject(void *reader, SyncRecord *record);
+static const char *keep_file(RejectReader *reader, const char *file);
 static void read_page(RejectReader *reader);
 
 /*
@@ -217,9 +219,23 @@ next_reject(void *arg, SyncRecord *record)
 	record->length = strlen(cells[PAGE_RAW]);
 	record->encoding = GetDatabaseEncoding();
 	record->mapped = !reader->is_file || cells[PAGE_MAPPED][0] == 't';
-	record->file = cells[PAGE_FILE];
+	record->file = keep_file(reader, cells[PAGE_FILE]);
 	record->line = cells[PAGE_LINE] ? strtoi64(cells[PAGE_LINE], NULL, 10) : 0;
 	return true;
+}
+
+/*
+ * A name of a file that outlives its page, as errors may name it later.  Rejects
+ * of one file follow one another, so that few are kept.
+ */
+static const char *
+keep_file(RejectReader *reader, const char *file)
+{
+	if (file == NULL)
+		return NULL;
+	if (reader->file == NULL || strcmp(reader->file, file) != 0)
+		reader->file = MemoryContextStrdup(reader->context, file);
+	return reader->file;
 }
 
 /*

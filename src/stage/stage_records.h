@@ -37,7 +37,7 @@ typedef struct SyncRecord
 	char **cells;	   /* a NULL one is a NULL */
 	int ncells;
 	SyncHeader *header;
-	const char *file; /* NULL: none */
+	const char *file; /* NULL: none; it lives as long as the source */
 	int64 line;		  /* 0: none */
 	int64 number;	  /* 0: as they come, from 1 */
 } SyncRecord;
