@@ -13,6 +13,7 @@
 
 #include "flow/flow.h"
 #include "kit/kit_spi.h"
+#include "kit/kit_words.h"
 
 /* the columns of load_head, in the order of its SELECT list */
 enum HeadCell
@@ -51,13 +52,7 @@ static const char *const synced_at_rows[] = {"changed", "all"};
 static SyncRows *load_head(const char *name);
 static SyncFiles *files_of_head(char **head);
 static List *load_names(const char *stream, const char *sql);
-static void set_names(ParamExternData *param, List *names);
 static void report_missing(const char *name);
-static int find_word(const char *const *words,
-					 int nwords,
-					 const char *word,
-					 const char *argument,
-					 const char *label);
 
 /*
  * Load a definition, in the current memory context.  Raises where there is
@@ -142,8 +137,8 @@ sync_flow_store(SyncStream *stream, const char *target)
 	};
 	ParamListInfo params = sync_kit_text_params(lengthof(values), values);
 
-	set_names(&params->params[13], stream->key);
-	set_names(&params->params[14], stream->order_by);
+	sync_kit_set_names(&params->params[13], stream->key);
+	sync_kit_set_names(&params->params[14], stream->order_by);
 	if (sync_kit_spi_run_own(
 			"INSERT INTO @extschema@.sync_streams (stream_name, target, query,"
 			" server, mode, synced_at, synced_at_rows, deleted_at, duplicates,"
@@ -186,7 +181,7 @@ sync_flow_drop(const char *name)
 SyncMode
 sync_flow_mode(const char *word, const char *label)
 {
-	return find_word(modes, lengthof(modes), word, "mode", label);
+	return sync_kit_find_word(modes, lengthof(modes), word, "mode", label);
 }
 
 /*
@@ -195,11 +190,11 @@ sync_flow_mode(const char *word, const char *label)
 SyncDuplicates
 sync_flow_duplicates(const char *word, const char *label)
 {
-	return find_word(duplicates,
-					 lengthof(duplicates),
-					 word,
-					 "duplicates",
-					 label);
+	return sync_kit_find_word(duplicates,
+							  lengthof(duplicates),
+							  word,
+							  "duplicates",
+							  label);
 }
 
 /*
@@ -208,11 +203,11 @@ sync_flow_duplicates(const char *word, const char *label)
 bool
 sync_flow_synced_at_all(const char *word, const char *label)
 {
-	return find_word(synced_at_rows,
-					 lengthof(synced_at_rows),
-					 word,
-					 "synced_at_rows",
-					 label) == 1;
+	return sync_kit_find_word(synced_at_rows,
+							  lengthof(synced_at_rows),
+							  word,
+							  "synced_at_rows",
+							  label) == 1;
 }
 
 /*
@@ -265,26 +260,6 @@ load_names(const char *stream, const char *sql)
 }
 
 /*
- * Let a parameter be an array of names; NULL where there are none.
- */
-static void
-set_names(ParamExternData *param, List *names)
-{
-	Datum *values = palloc(list_length(names) * sizeof(Datum));
-	bool *nulls = palloc0(list_length(names) * sizeof(bool));
-	ListCell *cell;
-
-	if (names == NIL)
-	{
-		param->ptype = TEXTARRAYOID;
-		return;
-	}
-	foreach(cell, names)
-		values[foreach_current_index(cell)] = CStringGetTextDatum(lfirst(cell));
-	sync_kit_set_texts(param, list_length(names), values, nulls);
-}
-
-/*
  * Raise that there is no stream of that name.
  */
 static void
@@ -294,32 +269,4 @@ report_missing(const char *name)
 			errcode(ERRCODE_UNDEFINED_OBJECT),
 			errmsg("stream \"%s\" does not exist", name),
 			errhint("The streams are the rows of sync_streams."));
-}
-
-/*
- * The position of a word, which has to be one of those.
- */
-static int
-find_word(const char *const *words,
-		  int nwords,
-		  const char *word,
-		  const char *argument,
-		  const char *label)
-{
-	StringInfoData known;
-
-	for (int i = 0; word && i < nwords; i++)
-		if (strcmp(words[i], word) == 0)
-			return i;
-
-	initStringInfo(&known);
-	for (int i = 0; i < nwords; i++)
-		appendStringInfo(&known, "%s%s", i > 0 ? ", " : "", words[i]);
-	ereport(ERROR,
-			errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			errmsg("unrecognized %s of %s: \"%s\"",
-				   argument,
-				   label,
-				   word ? word : "NULL"),
-			errhint("It is one of %s.", known.data));
 }

@@ -9,13 +9,11 @@
 
 #include "commands/trigger.h"
 #include "fmgr.h"
-#include "funcapi.h"
 #include "utils/builtins.h"
-#include "utils/memutils.h"
 #include "utils/rel.h"
-#include "utils/tuplestore.h"
 
 #include "kit/kit_arguments.h"
+#include "kit/kit_result.h"
 #include "progress/progress.h"
 
 PG_FUNCTION_INFO_V1(sync_sql_progress);
@@ -26,19 +24,7 @@ PG_FUNCTION_INFO_V1(sync_sql_progress_rules_check);
 PG_FUNCTION_INFO_V1(sync_sql_track_progress);
 PG_FUNCTION_INFO_V1(sync_sql_untrack_progress);
 
-/* Where the rows of a set-returning function go */
-typedef struct ResultSet
-{
-	ReturnSetInfo *info;
-	AttInMetadata *input; /* of a composite result */
-	MemoryContext row;	  /* reset after each row */
-} ResultSet;
-
-static void start_result(ResultSet *result,
-						 FunctionCallInfo fcinfo,
-						 bits32 flags);
 static void put_line(void *arg, const char *line);
-static void put_row(void *arg, int ncells, char **cells);
 static TriggerData *trigger_data(FunctionCallInfo fcinfo, const char *name);
 
 /*
@@ -57,7 +43,7 @@ sync_sql_progress(PG_FUNCTION_ARGS)
 		.full = !PG_ARGISNULL(4) && PG_GETARG_BOOL(4),
 		.max_details = PG_ARGISNULL(5) ? PG_INT32_MAX : PG_GETARG_INT32(5),
 	};
-	ResultSet result;
+	SyncResult *result;
 
 	if (request.max_details < 0)
 		ereport(ERROR,
@@ -65,8 +51,8 @@ sync_sql_progress(PG_FUNCTION_ARGS)
 				errmsg("max_details must not be negative: %d",
 					   request.max_details),
 				errhint("0 leaves the summary alone, NULL lists every change."));
-	start_result(&result, fcinfo, MAT_SRF_USE_EXPECTED_DESC);
-	sync_progress_run(&request, put_line, &result);
+	result = sync_kit_result_start(fcinfo, true);
+	sync_progress_run(&request, put_line, result);
 	return (Datum) 0;
 }
 
@@ -83,10 +69,10 @@ sync_sql_progress_drift(PG_FUNCTION_ARGS)
 		.rule = sync_kit_text_argument(fcinfo, 1),
 		.environment = sync_kit_text_argument(fcinfo, 2),
 	};
-	ResultSet result;
 
-	start_result(&result, fcinfo, 0);
-	sync_progress_drift(&request, put_row, &result);
+	sync_progress_drift(&request,
+						sync_kit_result_put,
+						sync_kit_result_start(fcinfo, false));
 	return (Datum) 0;
 }
 
@@ -96,10 +82,9 @@ sync_sql_progress_drift(PG_FUNCTION_ARGS)
 Datum
 sync_sql_progress_analyze(PG_FUNCTION_ARGS)
 {
-	ResultSet result;
-
-	start_result(&result, fcinfo, MAT_SRF_USE_EXPECTED_DESC);
-	sync_progress_analyze(sync_kit_text_argument(fcinfo, 0), put_line, &result);
+	sync_progress_analyze(sync_kit_text_argument(fcinfo, 0),
+						  put_line,
+						  sync_kit_result_start(fcinfo, true));
 	return (Datum) 0;
 }
 
@@ -170,41 +155,12 @@ sync_sql_progress_rules_check(PG_FUNCTION_ARGS)
 }
 
 /*
- * Begin a materialized result; "flags" as for InitMaterializedSRF.
- */
-static void
-start_result(ResultSet *result, FunctionCallInfo fcinfo, bits32 flags)
-{
-	InitMaterializedSRF(fcinfo, flags);
-	result->info = (ReturnSetInfo *) fcinfo->resultinfo;
-	result->input = TupleDescGetAttInMetadata(result->info->setDesc);
-	result->row = AllocSetContextCreate(CurrentMemoryContext,
-										"sync result row",
-										ALLOCSET_DEFAULT_SIZES);
-}
-
-/*
  * Put one line into the result; a SyncLineSink.
  */
 static void
 put_line(void *arg, const char *line)
 {
-	put_row(arg, 1, (char **) &line);
-}
-
-/*
- * Put one row of text into the result; a SyncRowSink.
- */
-static void
-put_row(void *arg, int ncells, char **cells)
-{
-	ResultSet *result = arg;
-	MemoryContext caller = MemoryContextSwitchTo(result->row);
-
-	tuplestore_puttuple(result->info->setResult,
-						BuildTupleFromCStrings(result->input, cells));
-	MemoryContextSwitchTo(caller);
-	MemoryContextReset(result->row);
+	sync_kit_result_put(arg, 1, (char **) &line);
 }
 
 /*

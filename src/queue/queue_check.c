@@ -22,14 +22,12 @@
 
 #include "kit/kit_ident.h"
 #include "kit/kit_spi.h"
+#include "kit/kit_trigger.h"
 #include "queue/queue_row.h"
 
 /* set while a shipped type makes room for a user's */
 static bool making_room = false;
 
-static char *column_text(TriggerData *trigger,
-						 HeapTuple tuple,
-						 const char *column);
 static void check_states(TriggerData *trigger,
 						 HeapTuple tuple,
 						 const char *name);
@@ -50,22 +48,24 @@ sync_queue_check_type(TriggerData *trigger)
 	bool updated = TRIGGER_FIRED_BY_UPDATE(trigger->tg_event);
 	HeapTuple old = trigger->tg_trigtuple;
 	HeapTuple tuple = updated ? trigger->tg_newtuple : old;
-	char *name = column_text(trigger, tuple, "operation_type");
+	char *name = sync_kit_trigger_text(trigger, tuple, "operation_type");
 
 	if (!TRIGGER_FIRED_BY_INSERT(trigger->tg_event) && !making_room &&
-		strcmp(column_text(trigger, old, "shipped"), "t") == 0 &&
-		(!updated || strcmp(column_text(trigger, old, "operation_type"),
-							name ? name : "") != 0))
+		strcmp(sync_kit_trigger_text(trigger, old, "shipped"), "t") == 0 &&
+		(!updated ||
+		 strcmp(sync_kit_trigger_text(trigger, old, "operation_type"),
+				name ? name : "") != 0))
 		ereport(ERROR,
 				errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				errmsg("cannot delete or rename shipped operation type \"%s\"",
-					   column_text(trigger, old, "operation_type")),
+					   sync_kit_trigger_text(trigger, old, "operation_type")),
 				errdetail("A restore would bring it back."));
 	if (TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
 		return tuple;
 	/* NOT NULL says it better */
-	if (name == NULL || column_text(trigger, tuple, "handler") == NULL ||
-		column_text(trigger, tuple, "search_path") == NULL)
+	if (name == NULL ||
+		sync_kit_trigger_text(trigger, tuple, "handler") == NULL ||
+		sync_kit_trigger_text(trigger, tuple, "search_path") == NULL)
 		return tuple;
 
 	check_states(trigger, tuple, name);
@@ -73,36 +73,14 @@ sync_queue_check_type(TriggerData *trigger)
 		set_column(trigger,
 				   tuple,
 				   "handler",
-				   CStringGetTextDatum(handler_name(column_text(trigger,
-																tuple,
-																"handler"))));
+				   CStringGetTextDatum(handler_name(sync_kit_trigger_text(trigger,
+																		  tuple,
+																		  "handler"))));
 	if (creating_extension)
 		return tuple;
 	if (TRIGGER_FIRED_BY_INSERT(trigger->tg_event))
 		make_room(name);
 	return set_column(trigger, tuple, "shipped", BoolGetDatum(false));
-}
-
-/*
- * A column of a row as text, NULL where it is NULL.
- */
-static char *
-column_text(TriggerData *trigger, HeapTuple tuple, const char *column)
-{
-	TupleDesc desc = RelationGetDescr(trigger->tg_relation);
-	AttrNumber number =
-		get_attnum(RelationGetRelid(trigger->tg_relation), column);
-	bool isnull;
-	Datum value = heap_getattr(tuple, number, desc, &isnull);
-	Oid output;
-	bool varlena;
-
-	if (isnull)
-		return NULL;
-	getTypeOutputInfo(TupleDescAttr(desc, number - 1)->atttypid,
-					  &output,
-					  &varlena);
-	return OidOutputFunctionCall(output, value);
 }
 
 /*
