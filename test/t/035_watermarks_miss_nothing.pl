@@ -19,7 +19,7 @@ my $warehouse = start_node('warehouse');
 $app->safe_psql('postgres', q{
 	CREATE TABLE thing (id int PRIMARY KEY, name text, at timestamptz DEFAULT clock_timestamp());
 	CREATE TABLE filler (n int);
-	INSERT INTO thing SELECT n, 'name ' || n FROM generate_series(1, 5000) AS n});
+	INSERT INTO thing SELECT n, 'name ' || n, now() - n * interval '1 second' FROM generate_series(1, 5000) AS n});
 $warehouse->safe_psql('postgres', 'CREATE EXTENSION sync_ext');
 add_server($warehouse, 'postgres', 'app', host => $app->host, port => $app->port, dbname => 'postgres');
 $warehouse->safe_psql('postgres', q{
