@@ -46,7 +46,7 @@ typedef struct SyncBatchSize
 /* in perform_batch.c */
 extern bool sync_perform_batch(SyncRound *round, int max);
 extern void sync_perform_external(SyncRound *round);
-extern void sync_perform_sweep(SyncRound *round);
+extern bool sync_perform_sweep(SyncRound *round);
 
 /* in perform_attempt.c */
 extern void sync_perform_attempt(SyncRound *round,

@@ -130,9 +130,10 @@ sync_perform_external(SyncRound *round)
 
 /*
  * Look up all lanes and take back what lost workers have left, where that is
- * due, in the current transaction.
+ * due.  Returns whether it was: the transaction then is to be committed before
+ * anything is performed, which may take long.
  */
-void
+bool
 sync_perform_sweep(SyncRound *round)
 {
 	TimestampTz now = GetCurrentTimestamp();
@@ -145,7 +146,7 @@ sync_perform_sweep(SyncRound *round)
 			TimestampTzPlusMilliseconds(now,
 										Min(sync_guc_poll_interval_ms,
 											sync_guc_lease_timeout_ms / 2))))
-		return;
+		return false;
 	queue = sync_queue_open();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	sync_queue_sweep(queue);
@@ -154,6 +155,7 @@ sync_perform_sweep(SyncRound *round)
 	sync_perform_write_history(round);
 	PopActiveSnapshot();
 	table_close(queue, NoLock);
+	return true;
 }
 
 /*

@@ -75,7 +75,7 @@ process(int max_tasks)
 }
 
 /*
- * Perform one batch, in this transaction and, where that takes two, the next;
+ * Perform one batch, in this transaction and, where that takes more, the next;
  * "commit" ends one and begins another.  Returns whether anything was there
  * to be done.  What it allocates is gone at the end.
  */
@@ -96,7 +96,11 @@ sync_perform_round(SyncRound *round,
 	{
 		size->limit = Max(1, Min(size->limit, sync_guc_batch_size));
 		MemoryContextSwitchTo(context);
-		sync_perform_sweep(round);
+		if (sync_perform_sweep(round))
+		{
+			commit();
+			MemoryContextSwitchTo(context);
+		}
 		start = GetCurrentTimestamp();
 		worked = sync_perform_batch(round, Min(max, size->limit));
 		commit();
