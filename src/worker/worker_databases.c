@@ -7,7 +7,10 @@
  */
 #include "postgres.h"
 
-#include "commands/dbcommands.h"
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/pg_database.h"
 #include "utils/builtins.h"
 #include "utils/varlena.h"
 
@@ -17,21 +20,28 @@
 static List *listed(void);
 
 /*
- * Those of them that exist, as a list of OIDs, in the current transaction.
+ * Those of them that exist, as a list of OIDs, in the current transaction.  No
+ * index is used: of those of shared catalogs a process without a database knows
+ * only what another one has left in a file, which is not there after a start.
  */
 List *
 sync_worker_databases(void)
 {
 	List *databases = NIL;
-	ListCell *cell;
+	Relation relation = table_open(DatabaseRelationId, AccessShareLock);
+	SysScanDesc scan =
+		systable_beginscan(relation, InvalidOid, false, NULL, 0, NULL);
+	HeapTuple tuple;
 
-	foreach(cell, listed())
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
-		Oid database = get_database_oid(lfirst(cell), true);
+		Form_pg_database database = (Form_pg_database) GETSTRUCT(tuple);
 
-		if (OidIsValid(database))
-			databases = list_append_unique_oid(databases, database);
+		if (sync_worker_wanted(NameStr(database->datname)))
+			databases = lappend_oid(databases, database->oid);
 	}
+	systable_endscan(scan);
+	table_close(relation, AccessShareLock);
 	return databases;
 }
 

@@ -195,4 +195,5 @@ ok($standby->poll_query_until('postgres', qq{SELECT count(*) = 1 FROM sync_stat_
 
 $standby->stop('fast');
 $node->stop('fast');
+unlike(slurp_file($node->logfile), qr/FATAL:(?!  terminating)/, 'no process failed');
 done_testing();
