@@ -64,6 +64,7 @@ REGRESS += tracking tracking_edges tracking_limits tracking_random tracking_refu
 REGRESS += streams streams_define streams_target streams_types streams_rejects
 REGRESS += streams_convert
 REGRESS += streams_edges
+REGRESS += streams_load
 REGRESS += checks checks_look undo undo_refused undo_types backfill export
 REGRESS += streams_group
 REGRESS += history_outcome

@@ -29,30 +29,27 @@ sync_compat_index_beginscan(Relation table,
 }
 
 /*
- * Insert the index entries of a row that was added.  Servers from 16 on can be
+ * Insert the index entries of a row that was added.  Returns the indexes that
+ * have to be looked at once more, by their numbers.  Servers from 16 on can be
  * asked for less.
  */
-static inline void
+static inline List *
 sync_compat_insert_index_tuples(ResultRelInfo *target,
 								TupleTableSlot *slot,
 								EState *estate)
 {
 #if PG_VERSION_NUM >= 160000
-	List *conflicts =
-		ExecInsertIndexTuples(target,
-							  slot,
-							  estate,
-							  false,
-							  false,
-							  NULL,
-							  NIL,
-							  false);
+	return ExecInsertIndexTuples(target,
+								 slot,
+								 estate,
+								 false,
+								 false,
+								 NULL,
+								 NIL,
+								 false);
 #else
-	List *conflicts =
-		ExecInsertIndexTuples(target, slot, estate, false, false, NULL, NIL);
+	return ExecInsertIndexTuples(target, slot, estate, false, false, NULL, NIL);
 #endif
-
-	list_free(conflicts);
 }
 
 #endif /* KIT_COMPAT_TABLE_H */

@@ -113,9 +113,9 @@ write_rows(SyncInsert *insert)
 					   NULL);
 	for (int i = 0; i < insert->nrows; i++)
 	{
-		sync_compat_insert_index_tuples(insert->target,
-										insert->slots[i],
-										insert->estate);
+		(void) sync_compat_insert_index_tuples(insert->target,
+											   insert->slots[i],
+											   insert->estate);
 		ResetPerTupleExprContext(insert->estate);
 	}
 	insert->nrows = 0;

@@ -22,6 +22,7 @@
 #include "kit/kit_spi.h"
 #include "merge/merge_compose.h"
 #include "merge/merge_image.h"
+#include "merge/merge_load.h"
 #include "merge/merge_sieve.h"
 #include "shmem/shmem_progress.h"
 
@@ -268,9 +269,11 @@ attempt_insert(void *arg)
 	InsertAttempt *attempt = arg;
 
 	attempt->inserted =
-		sync_merge_insert(attempt->merge,
-						  sync_merge_compose_insert(attempt->merge, false),
-						  attempt->rows);
+		sync_merge_can_load(attempt->merge)
+			? sync_merge_load(attempt->merge, attempt->rows)
+			: sync_merge_insert(attempt->merge,
+								sync_merge_compose_insert(attempt->merge, false),
+								attempt->rows);
 }
 
 /*

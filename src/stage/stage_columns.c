@@ -31,6 +31,7 @@
 
 #include "kit/kit_coerce.h"
 #include "kit/kit_expr.h"
+#include "kit/kit_uuid.h"
 #include "stage/stage_records.h"
 
 /* The parameters of expressions; the fields follow them */
@@ -54,6 +55,7 @@ typedef struct MappedColumn
 typedef struct ReadyColumn
 {
 	int field; /* -1: an expression */
+	bool is_uuid;
 	FmgrInfo input;
 	Oid input_argument;
 	int32 modifier;
@@ -77,6 +79,7 @@ struct SyncColumns
 	ExprContext *context;
 };
 
+static Datum read_value(ReadyColumn *ready, char *value);
 static void prepare(SyncColumns *columns, SyncReading *reading);
 static void add_target(SyncColumns *columns, ResTarget *target);
 static void add_rest(SyncColumns *columns, List *names);
@@ -211,16 +214,30 @@ sync_stage_columns_fill(SyncColumns *columns,
 			char *value = columns->fields[ready->field].value;
 
 			row->nulls[i] = value == NULL;
-			row->values[i] = InputFunctionCall(&ready->input,
-											   value,
-											   ready->input_argument,
-											   ready->modifier);
+			row->values[i] = read_value(ready, value);
 		}
 		else
 			row->values[i] =
 				ExecEvalExpr(ready->state, columns->context, &row->nulls[i]);
 	}
 	*column = -1;
+}
+
+/*
+ * Read the text of a field; NULL is none.
+ */
+static Datum
+read_value(ReadyColumn *ready, char *value)
+{
+	pg_uuid_t *uuid =
+		ready->is_uuid && value ? sync_kit_uuid_read(value) : NULL;
+
+	if (uuid)
+		return UUIDPGetDatum(uuid);
+	return InputFunctionCall(&ready->input,
+							 value,
+							 ready->input_argument,
+							 ready->modifier);
 }
 
 /*
@@ -454,6 +471,7 @@ prepare_plain(SyncColumns *columns,
 	getTypeInputInfo(column->atttypid, &input, &ready->input_argument);
 	fmgr_info(input, &ready->input);
 	ready->modifier = column->atttypmod;
+	ready->is_uuid = column->atttypid == UUIDOID;
 	ready->field = find_field(columns, field, form);
 }
 

@@ -37,6 +37,7 @@ typedef struct FieldParser
 
 static void read_cells(SyncColumns *columns, SyncRecord *record);
 static void read_json(SyncColumns *columns, SyncRecord *record);
+static void clear_fields(SyncColumns *columns);
 static void encode(SyncRecord *record);
 static SyncCompatJsonResult start_field(void *arg, char *name, bool isnull);
 static SyncCompatJsonResult end_field(void *arg, char *name, bool isnull);
@@ -61,10 +62,7 @@ static void show_bytes(StringInfo shown,
 void
 sync_stage_fields_read(SyncColumns *columns, SyncRecord *record)
 {
-	SyncField *fields = sync_stage_columns_fields(columns);
-
-	for (int i = 0; i < sync_stage_columns_nfields(columns); i++)
-		fields[i].value = NULL;
+	clear_fields(columns);
 	if (record->text)
 		read_json(columns, record);
 	else
@@ -198,6 +196,9 @@ read_json(SyncColumns *columns, SyncRecord *record)
 	JsonParseErrorType error;
 
 	encode(record);
+	if (sync_stage_flat_read(parser.fields, parser.nfields, record))
+		return;
+	clear_fields(columns);
 	parser.lexer = sync_compat_json_lexer(unconstify(char *, record->text),
 										  record->length,
 										  GetDatabaseEncoding());
@@ -208,6 +209,18 @@ read_json(SyncColumns *columns, SyncRecord *record)
 		ereport(ERROR,
 				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("a record is no JSON object"));
+}
+
+/*
+ * Forget the record before.
+ */
+static void
+clear_fields(SyncColumns *columns)
+{
+	SyncField *fields = sync_stage_columns_fields(columns);
+
+	for (int i = 0; i < sync_stage_columns_nfields(columns); i++)
+		fields[i].value = NULL;
 }
 
 /*

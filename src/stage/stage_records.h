@@ -97,6 +97,11 @@ extern void sync_stage_fields_read(SyncColumns *columns, SyncRecord *record);
 extern char *sync_stage_record_json(SyncRecord *record);
 extern char *sync_stage_record_print(SyncRecord *record);
 
+/* in stage_flat.c */
+extern bool sync_stage_flat_read(SyncField *fields,
+								 int nfields,
+								 SyncRecord *record);
+
 /* in stage_record.c */
 extern SyncSource *sync_stage_open_records(SyncRecords *records,
 										   SyncColumns *mapping);
