@@ -7,8 +7,8 @@
  * made (flow_create.c).  A run (flow_run.c) opens the target and the source
  * (flow_open.c), matches their columns (flow_match.c), and has the rows of the
  * one merged into the other; of a source with a watermark only the new ones
- * (flow_watermark.c, flow_highest.c, flow_xmin.c).  Rows that cannot be used are put aside
- * (flow_reject.c).  A diff shows what a run would do (flow_diff.c).
+ * (flow_watermark.c, flow_highest.c, flow_xmin.c).  Rows that cannot be used are
+ * put aside (flow_reject.c).  A diff shows what a run would do (flow_diff.c).
  *
  *-------------------------------------------------------------------------
  */
@@ -34,9 +34,10 @@ typedef struct SyncStream
 	const char *target; /* as in SQL */
 	List *key;			/* names of columns */
 	const char *query;
-	const char *server; /* NULL: this database */
-	SyncFiles *files;	/* instead of a query; NULL: none */
-	int64 replayed;		/* the run whose rejects are the source; 0: none */
+	const char *server;				   /* NULL: this database */
+	SyncFiles *files;				   /* instead of a query; NULL: none */
+	struct SyncFlowEndpoint *endpoint; /* likewise */
+	int64 replayed; /* the run whose rejects are the source; 0: none */
 	SyncMode mode;
 	const char *synced_at;
 	bool synced_at_all;
@@ -63,8 +64,9 @@ typedef struct SyncFlow
 	SyncReading reading;
 	SyncMerge merge;
 	struct SyncRejects *rejects;
-	SyncWatermark *watermark; /* NULL: all is read each time */
-	SyncUndoRun *kept;		  /* what can be undone; NULL: nothing */
+	SyncWatermark *watermark;			/* NULL: all is read each time */
+	SyncUndoRun *kept;					/* what can be undone; NULL: nothing */
+	struct SyncEndpointReader *fetched; /* NULL: the source is no endpoint */
 	List **remotes; /* SyncRemote that streams share; NULL: none are */
 } SyncFlow;
 
@@ -82,6 +84,7 @@ typedef void (*SyncDiffSink)(void *arg,
 extern SyncStream *sync_flow_load(const char *name);
 extern void sync_flow_store(SyncStream *stream, const char *target);
 extern void sync_flow_drop(const char *name);
+extern const char *sync_flow_mode_name(SyncMode mode);
 extern SyncMode sync_flow_mode(const char *word, const char *label);
 extern SyncDuplicates sync_flow_duplicates(const char *word, const char *label);
 extern bool sync_flow_synced_at_all(const char *word, const char *label);

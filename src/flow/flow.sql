@@ -22,13 +22,17 @@ CREATE TABLE sync_streams (
 	lookback text,
 	max_reject_share numeric,
 	keep_undo interval,
+	endpoint text,
+	params jsonb,
+	tenant_column text,
 	CONSTRAINT sync_streams_pkey PRIMARY KEY (stream_name),
 	CONSTRAINT sync_streams_stream_name_check CHECK (stream_name <> ''),
 	CONSTRAINT sync_streams_mode_check CHECK (mode IN ('upsert', 'append', 'mirror', 'soft_delete')),
 	CONSTRAINT sync_streams_synced_at_rows_check CHECK (synced_at_rows IN ('changed', 'all')),
 	CONSTRAINT sync_streams_duplicates_check CHECK (duplicates IN ('fail', 'last', 'reject')),
 	CONSTRAINT sync_streams_max_delete_share_check CHECK (max_delete_share BETWEEN 0 AND 1),
-	CONSTRAINT sync_streams_source_check CHECK ((query IS NULL) <> (file IS NULL)),
+	CONSTRAINT sync_streams_source_check CHECK (num_nonnulls(query, file, endpoint) = 1),
+	CONSTRAINT sync_streams_endpoint_check CHECK (endpoint IS NOT NULL OR num_nulls(params, tenant_column) = 2),
 	CONSTRAINT sync_streams_max_reject_share_check CHECK (max_reject_share BETWEEN 0 AND 1),
 	CONSTRAINT sync_streams_max_rejects_check CHECK (max_rejects >= 0),
 	CONSTRAINT sync_streams_keep_undo_check CHECK (keep_undo > '0')
@@ -41,7 +45,7 @@ COMMENT ON TABLE sync_streams IS
 COMMENT ON COLUMN sync_streams.stream_name IS 'Name of the stream.';
 COMMENT ON COLUMN sync_streams.target IS 'Table that rows are merged into, by its full name as in SQL.';
 COMMENT ON COLUMN sync_streams.key_columns IS 'Columns of source and target that tell rows apart, by their exact names; the target has a unique index on just these. NULL: mode append.';
-COMMENT ON COLUMN sync_streams.query IS 'Query whose rows are the source; NULL: files are. Its columns are matched with those of the target by name.';
+COMMENT ON COLUMN sync_streams.query IS 'Query whose rows are the source; NULL: files or an endpoint are. Its columns are matched with those of the target by name.';
 COMMENT ON COLUMN sync_streams.server IS 'Foreign server that the query runs on; NULL: this database.';
 COMMENT ON COLUMN sync_streams.file IS 'Files of the server whose records are the source: an absolute path, with *, ? and [] as in a shell.';
 COMMENT ON COLUMN sync_streams.format IS 'json: an array of objects; ndjson: an object a line; csv. NULL: as the end of the name says, .json, .ndjson, .jsonl or .csv, before a .gz.';
@@ -59,6 +63,10 @@ COMMENT ON COLUMN sync_streams.max_reject_share IS 'Which share of the rows read
 COMMENT ON COLUMN sync_streams.watermark IS 'Column of the source that tells which rows are new: a time, a number or a text that grows, or the xmin of a table. A run reads the rows from the watermark of the last one on, and those that have none. NULL: each run reads everything.';
 COMMENT ON COLUMN sync_streams.lookback IS 'How far before the watermark a run begins: an interval for a time, a number for a number; NULL: at the watermark.';
 COMMENT ON COLUMN sync_streams.keep_undo IS 'For how long it is kept what a run writes over, so that sync_undo can take the run back; NULL: it is not kept.';
+
+COMMENT ON COLUMN sync_streams.endpoint IS 'Endpoint of a provider whose records are the source, a row of sync_endpoints. Its columns that the target has are taken, unless columns says which.';
+COMMENT ON COLUMN sync_streams.params IS 'What the endpoint is asked for, an object; a run may add to it, or put others in their place.';
+COMMENT ON COLUMN sync_streams.tenant_column IS 'Column of the target, and of its key, that gets the timing_partner_id of the run; a run looks at no rows but those of its own. NULL: none.';
 
 CREATE TABLE sync_watermarks (
 	stream_name text NOT NULL,
@@ -113,8 +121,8 @@ COMMENT ON COLUMN sync_rejects.error_sqlstate IS 'SQLSTATE of what is wrong with
 COMMENT ON COLUMN sync_rejects.error_message IS 'What is wrong with it.';
 COMMENT ON COLUMN sync_rejects.error_detail IS 'More about that.';
 COMMENT ON COLUMN sync_rejects.raw IS 'The row: as the source has it where it was refused at read, else in the columns of the target. What is no JSON is a string.';
-COMMENT ON COLUMN sync_rejects.file_name IS 'The file that it is in; NULL: it is from no file.';
-COMMENT ON COLUMN sync_rejects.line_number IS 'The line of the file that it begins in.';
+COMMENT ON COLUMN sync_rejects.file_name IS 'The file, or the page of an endpoint, that it is in; NULL: it is from neither.';
+COMMENT ON COLUMN sync_rejects.line_number IS 'The line of the file that it begins in; its number on a page.';
 COMMENT ON COLUMN sync_rejects.refused_at IS 'read: its values cannot be those of the columns; merge: a key, a constraint or a trigger refused it.';
 
 CREATE FUNCTION sync_create_stream(name text, target text,
@@ -126,10 +134,11 @@ CREATE FUNCTION sync_create_stream(name text, target text,
 	watermark text DEFAULT NULL, lookback text DEFAULT NULL,
 	file text DEFAULT NULL, format text DEFAULT NULL, columns text DEFAULT NULL,
 	file_options jsonb DEFAULT NULL, max_reject_share numeric DEFAULT NULL,
-	keep_undo interval DEFAULT NULL) RETURNS void
+	keep_undo interval DEFAULT NULL, endpoint text DEFAULT NULL,
+	params jsonb DEFAULT NULL, tenant_column text DEFAULT NULL) RETURNS void
 	LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'sync_sql_create_stream';
-REVOKE ALL ON FUNCTION sync_create_stream(text, text, text[], text, text, text, text, text, text, text, text[], numeric, bigint, text, text, text, text, text, jsonb, numeric, interval) FROM PUBLIC;
-COMMENT ON FUNCTION sync_create_stream(text, text, text[], text, text, text, text, text, text, text, text[], numeric, bigint, text, text, text, text, text, jsonb, numeric, interval) IS
+REVOKE ALL ON FUNCTION sync_create_stream(text, text, text[], text, text, text, text, text, text, text, text[], numeric, bigint, text, text, text, text, text, jsonb, numeric, interval, text, jsonb, text) FROM PUBLIC;
+COMMENT ON FUNCTION sync_create_stream(text, text, text[], text, text, text, text, text, text, text, text[], numeric, bigint, text, text, text, text, text, jsonb, numeric, interval, text, jsonb, text) IS
 'Declare a stream; sync_run runs it. The columns of sync_streams explain the arguments.
 Errors: 22023 the definition contradicts itself, 42601 not a query, 42710 the name is taken, 42P01 no such table, 42703 a column is missing, 42809 not a table, 42P10 no unique index on the key, 42704 no such server, 42501 no right to read files.';
 
@@ -141,16 +150,18 @@ COMMENT ON FUNCTION sync_drop_stream(text) IS
 
 CREATE FUNCTION sync_run(stream text, dry_run boolean DEFAULT false,
 	full_refresh boolean DEFAULT false,
+	timing_partner_id bigint DEFAULT NULL, params jsonb DEFAULT NULL,
 	OUT rows_read bigint, OUT inserted bigint, OUT updated bigint,
 	OUT unchanged bigint, OUT deleted bigint, OUT rejected bigint,
 	OUT bytes bigint, OUT duration interval) RETURNS record
-	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'sync_sql_run';
-REVOKE ALL ON FUNCTION sync_run(text, boolean, boolean) FROM PUBLIC;
-COMMENT ON FUNCTION sync_run(text, boolean, boolean) IS
+	LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'sync_sql_run';
+REVOKE ALL ON FUNCTION sync_run(text, boolean, boolean, bigint, jsonb) FROM PUBLIC;
+COMMENT ON FUNCTION sync_run(text, boolean, boolean, bigint, jsonb) IS
 'Run a stream: read its source, and write into its target what is new, changed or gone, with the rights of the caller. Returns what was done: rows read, rows by what became of them, bytes that came from another server or from files, and the time it took.
 dry_run: write nothing, and return what would be done; works on a standby too.
 full_refresh: read everything, whatever the watermark.
-Errors: 42704 no such stream, 21000 several rows with one key, 23502 no value in the key, SY003 more rejects than max_rejects, SY006 a check does not hold, 55000 more deletes than max_delete_share or an empty source, 08001 and 08006 no connection, 58P01 no such file, XX001 a file is cut off, and those of source and target.';
+timing_partner_id, params: of a stream from an endpoint, whom it is run for, with whose credential, and what the endpoint is asked for besides what the stream says.
+Errors: 42704 no such stream, 21000 several rows with one key, 23502 no value in the key, SY003 more rejects than max_rejects, SY006 a check does not hold, 55000 more deletes than max_delete_share or an empty source, 08001 and 08006 no connection, SY001 and SY002 no answer of a provider, or none that is in order, 58P01 no such file, XX001 a file is cut off, and those of source and target.';
 
 CREATE FUNCTION sync_replay_rejects(run bigint, dry_run boolean DEFAULT false,
 	OUT rows_read bigint, OUT inserted bigint, OUT updated bigint,
@@ -175,10 +186,11 @@ COMMENT ON FUNCTION sync_run_group(text[], boolean, boolean) IS
 Errors: 22023 no stream, or one that comes twice, 55000 targets that refer to each other in a circle with no constraint that can be deferred, and those of sync_run.';
 
 CREATE FUNCTION sync_diff(stream text, max_rows integer DEFAULT 100,
+	timing_partner_id bigint DEFAULT NULL, params jsonb DEFAULT NULL,
 	OUT action text, OUT key jsonb, OUT before jsonb, OUT after jsonb) RETURNS SETOF record
-	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'sync_sql_diff';
-REVOKE ALL ON FUNCTION sync_diff(text, integer) FROM PUBLIC;
-COMMENT ON FUNCTION sync_diff(text, integer) IS
+	LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'sync_sql_diff';
+REVOKE ALL ON FUNCTION sync_diff(text, integer, bigint, jsonb) FROM PUBLIC;
+COMMENT ON FUNCTION sync_diff(text, integer, bigint, jsonb) IS
 'What a run of the stream would change now, one row a change, at most max_rows: action (insert, update, delete), key, and the other columns before and after; of an update only those that differ. Writes nothing. Errors as in sync_run.';
 
 CREATE FUNCTION sync_upsert(target text, query text, key text[],

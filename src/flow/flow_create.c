@@ -16,10 +16,12 @@
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
+#include "flow/flow_endpoint.h"
 #include "flow/flow_watermark.h"
 #include "kit/kit_expr.h"
 
 static void check_source(SyncStream *stream);
+static void check_endpoint(SyncStream *stream);
 static void check_key(SyncStream *stream);
 static void check_choices(SyncStream *stream);
 static bool is_some_time(const char *interval);
@@ -38,7 +40,10 @@ sync_flow_check(SyncStream *stream)
 			  stream,
 			  "It has no target.",
 			  "Name a table of this database.");
-	check_source(stream);
+	if (stream->endpoint)
+		check_endpoint(stream);
+	else
+		check_source(stream);
 	check_key(stream);
 	check_choices(stream);
 }
@@ -52,6 +57,8 @@ sync_flow_create(SyncStream *stream)
 {
 	SyncFlow *flow;
 
+	if (stream->endpoint && stream->endpoint->name)
+		sync_flow_endpoint_complete(stream);
 	sync_flow_check(stream);
 	flow = sync_flow_open_target(stream);
 	if (flow->target->relation->rd_rel->relpersistence == RELPERSISTENCE_TEMP)
@@ -72,6 +79,8 @@ sync_flow_create(SyncStream *stream)
 		sync_flow_open_source(flow);
 		sync_flow_watermark_check(flow);
 		sync_stage_read_end(sync_stage_read(flow->source, &flow->reading));
+		if (flow->fetched)
+			sync_flow_endpoint_check(flow->fetched);
 	}
 	sync_flow_store(stream, flow->target->qualified);
 	sync_flow_close(flow);
@@ -88,7 +97,7 @@ check_source(SyncStream *stream)
 	refuse_if(stream->query == NULL && files == NULL,
 			  stream,
 			  "It has no source.",
-			  "Give a query, and the server to run it on where that is not this database; or a file.");
+			  "Give a query, and the server to run it on where that is not this database; or a file; or an endpoint.");
 	refuse_if(files && files->pattern == NULL,
 			  stream,
 			  "It says how files are to be read, and names none.",
@@ -102,6 +111,39 @@ check_source(SyncStream *stream)
 	else
 		sync_kit_check_query(stream->query,
 							 psprintf("the query of %s", stream->label));
+}
+
+/*
+ * An endpoint is the only source.
+ */
+static void
+check_endpoint(SyncStream *stream)
+{
+	SyncFlowEndpoint *endpoint = stream->endpoint;
+	bool in_key = false;
+	ListCell *cell;
+
+	refuse_if(endpoint->name == NULL,
+			  stream,
+			  "It says what an endpoint is asked for, and names none.",
+			  "Name it with endpoint, or leave out params and tenant_column.");
+	refuse_if(stream->query || stream->server || stream->files,
+			  stream,
+			  "It has two sources, and one of them is an endpoint.",
+			  "Leave out query, server, file, format and file_options.");
+	refuse_if(stream->watermark != NULL,
+			  stream,
+			  "It has a watermark, and its source is an endpoint.",
+			  "Leave out watermark: how to read only what is new is said by column incremental of sync_endpoints.");
+	foreach(cell, stream->key)
+		if (endpoint->tenant_column &&
+			strcmp(lfirst(cell), endpoint->tenant_column) == 0)
+			in_key = true;
+	refuse_if(endpoint->tenant_column && stream->key && !in_key,
+			  stream,
+			  psprintf("Its key lacks column \"%s\", which tells tenants apart.",
+					   endpoint->tenant_column),
+			  "Two tenants may have rows with the same key: let tenant_column be part of it.");
 }
 
 /*
@@ -155,7 +197,7 @@ check_choices(SyncStream *stream)
 			  "synced_at_rows says which rows get a time, and there is no column for it.",
 			  "Name the column with synced_at.");
 	refuse_if(stream->duplicates == SYNC_DUPLICATES_LAST && !stream->order_by &&
-				  !stream->files,
+				  !stream->files && !stream->endpoint,
 			  stream,
 			  "It is not said which of several rows with one key is the last.",
 			  "Name the columns that order them: order_by => '{updated_at}'.");

@@ -16,6 +16,7 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
+#include "flow/flow_endpoint.h"
 #include "flow/flow_watermark.h"
 #include "kit/kit_print.h"
 
@@ -72,6 +73,8 @@ sync_flow_diff(SyncStream *stream, int max_rows, SyncDiffSink sink, void *arg)
 	CommandCounterIncrement();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	sync_flow_watermark_apply(flow, false);
+	if (flow->fetched)
+		sync_flow_endpoint_begin(flow, NULL);
 	reader = sync_stage_read(flow->source, &flow->reading);
 	flow->merge.expected = sync_stage_expected(reader);
 	sync_merge_compare(&flow->merge,

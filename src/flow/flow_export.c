@@ -27,7 +27,8 @@ sync_flow_export(SyncRowSink sink, void *arg)
 		{"lookback", NULL, false},	   {"file", NULL, false},
 		{"format", NULL, false},	   {"columns", NULL, false},
 		{"file_options", NULL, false}, {"max_reject_share", NULL, true},
-		{"keep_undo", NULL, false},
+		{"keep_undo", NULL, false},	   {"endpoint", NULL, false},
+		{"params", NULL, false},	   {"tenant_column", NULL, false},
 	};
 	SyncRows *streams =
 		sync_kit_export_read("SELECT stream_name, target, key_columns, query,"
@@ -35,7 +36,8 @@ sync_flow_export(SyncRowSink sink, void *arg)
 							 " deleted_at, duplicates, order_by,"
 							 " max_delete_share, max_rejects, watermark,"
 							 " lookback, file, format, columns, file_options,"
-							 " max_reject_share, keep_undo "
+							 " max_reject_share, keep_undo, endpoint, params,"
+							 " tenant_column "
 							 "FROM @extschema@.sync_streams "
 							 "ORDER BY stream_name COLLATE \"C\"");
 

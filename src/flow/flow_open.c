@@ -9,7 +9,7 @@
 
 #include "utils/rel.h"
 
-#include "flow/flow.h"
+#include "flow/flow_endpoint.h"
 
 static SyncSource *open_source(SyncFlow *flow);
 
@@ -86,6 +86,8 @@ open_source(SyncFlow *flow)
 
 	if (stream->replayed)
 		return sync_flow_open_rejects(flow);
+	if (stream->endpoint)
+		return sync_flow_open_endpoint(flow);
 	if (stream->files == NULL)
 		return sync_stage_open(stream->query, stream->server, flow->remotes);
 	return sync_stage_open_files(stream->files,

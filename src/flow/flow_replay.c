@@ -18,7 +18,7 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
-#include "flow/flow.h"
+#include "flow/flow_endpoint.h"
 #include "kit/kit_ident.h"
 #include "kit/kit_spi.h"
 
@@ -43,7 +43,7 @@ enum PageCell
 typedef struct RejectReader
 {
 	const char *run;
-	bool is_file;	/* of a stream from files */
+	bool is_record; /* of a stream from files or from an endpoint */
 	SyncRows *page; /* NULL: none was read */
 	int at;
 	const char *last; /* reject_id of the last row of the page */
@@ -53,6 +53,7 @@ typedef struct RejectReader
 } RejectReader;
 
 static SyncStream *load_stream(int64 run);
+static const char *columns_of(SyncStream *stream);
 static List *column_names(SyncFlow *flow);
 static bool next_reject(void *reader, SyncRecord *record);
 static const char *keep_file(RejectReader *reader, const char *file);
@@ -93,7 +94,7 @@ sync_flow_open_rejects(SyncFlow *flow)
 	SyncRecords *records = palloc0(sizeof(SyncRecords));
 
 	reader->run = psprintf(INT64_FORMAT, stream->replayed);
-	reader->is_file = stream->files != NULL;
+	reader->is_record = stream->files || stream->endpoint;
 	reader->context = CurrentMemoryContext;
 	reader->page_context = AllocSetContextCreate(CurrentMemoryContext,
 												 "sync rejects page",
@@ -101,10 +102,7 @@ sync_flow_open_rejects(SyncFlow *flow)
 	records->next = next_reject;
 	records->arg = reader;
 	return sync_stage_open_records(records,
-								   sync_stage_columns_create(stream->files
-																 ? stream->files
-																	   ->columns
-																 : NULL,
+								   sync_stage_columns_create(columns_of(stream),
 															 column_names(flow),
 															 stream->label));
 }
@@ -172,6 +170,17 @@ load_stream(int64 run)
 }
 
 /*
+ * What a stream makes of the fields of records; NULL where it does not say.
+ */
+static const char *
+columns_of(SyncStream *stream)
+{
+	if (stream->endpoint)
+		return sync_flow_endpoint_columns(stream);
+	return stream->files ? stream->files->columns : NULL;
+}
+
+/*
  * The columns that rejects are made into by their names.  Of JSON these are
  * those of the target; of anything else, those that rejects have.
  */
@@ -218,7 +227,7 @@ next_reject(void *arg, SyncRecord *record)
 	record->text = cells[PAGE_RAW];
 	record->length = strlen(cells[PAGE_RAW]);
 	record->encoding = GetDatabaseEncoding();
-	record->mapped = !reader->is_file || cells[PAGE_MAPPED][0] == 't';
+	record->mapped = !reader->is_record || cells[PAGE_MAPPED][0] == 't';
 	record->file = keep_file(reader, cells[PAGE_FILE]);
 	record->line = cells[PAGE_LINE] ? strtoi64(cells[PAGE_LINE], NULL, 10) : 0;
 	return true;

@@ -16,6 +16,7 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
+#include "flow/flow_endpoint.h"
 #include "flow/flow_group.h"
 #include "flow/flow_watermark.h"
 #include "kit/kit_settings.h"
@@ -69,6 +70,8 @@ sync_flow_start(SyncStream *stream, bool dry_run, bool full_refresh)
 		sync_history_add_detail(run,
 								"run",
 								psprintf(INT64_FORMAT, stream->replayed));
+	if (stream->endpoint && stream->endpoint->tenant)
+		run->tenant = psprintf(INT64_FORMAT, *stream->endpoint->tenant);
 	work->stream = stream;
 	work->run = run;
 	work->dry_run = dry_run;
@@ -134,6 +137,8 @@ sync_flow_run_compare(SyncFlowRun *work)
 	if (!work->dry_run)
 		work->delta = sync_merge_delta_create(&flow->merge);
 	sync_flow_watermark_apply(flow, work->full_refresh);
+	if (flow->fetched)
+		sync_flow_endpoint_begin(flow, NULL);
 	reader = sync_stage_read(flow->source, &flow->reading);
 	flow->merge.expected = sync_stage_expected(reader);
 	sync_shmem_progress_phase(SYNC_PHASE_COMPARING,
@@ -263,6 +268,7 @@ add_details(SyncFlowRun *work, int64 superseded)
 								"superseded",
 								psprintf(INT64_FORMAT, superseded));
 	sync_flow_watermark_describe(work->flow, work->run);
+	sync_flow_endpoint_describe(work->flow, work->run);
 }
 
 /*

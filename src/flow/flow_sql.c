@@ -18,6 +18,7 @@
 #include "utils/timestamp.h"
 #include "utils/tuplestore.h"
 
+#include "flow/flow_endpoint.h"
 #include "flow/flow_group.h"
 #include "kit/kit_arguments.h"
 
@@ -34,6 +35,12 @@ PG_FUNCTION_INFO_V1(sync_sql_upsert);
 
 static double share_argument(FunctionCallInfo fcinfo, int i, double otherwise);
 static SyncFiles *files_arguments(FunctionCallInfo fcinfo, int i);
+static SyncFlowEndpoint *endpoint_arguments(FunctionCallInfo fcinfo,
+											int i,
+											SyncFiles **files);
+static SyncStream *stream_arguments(FunctionCallInfo fcinfo,
+									int64 *tenant,
+									int i);
 static void fill_counts(SyncRun *run, Datum *values);
 static Datum counts_row(FunctionCallInfo fcinfo, SyncRun *run);
 static void put_diff(void *arg,
@@ -48,8 +55,8 @@ static void put_diff(void *arg,
  *		deleted_at text, duplicates text, order_by text[],
  *		max_delete_share numeric, max_rejects bigint, watermark text,
  *		lookback text, file text, format text, columns text,
- *		file_options jsonb, max_reject_share numeric, keep_undo interval)
- *		RETURNS void
+ *		file_options jsonb, max_reject_share numeric, keep_undo interval,
+ *		endpoint text, params jsonb, tenant_column text) RETURNS void
  */
 Datum
 sync_sql_create_stream(PG_FUNCTION_ARGS)
@@ -86,6 +93,7 @@ sync_sql_create_stream(PG_FUNCTION_ARGS)
 		stream.keep_undo =
 			DatumGetCString(DirectFunctionCall1(interval_out,
 												PG_GETARG_DATUM(20)));
+	stream.endpoint = endpoint_arguments(fcinfo, 21, &stream.files);
 
 	sync_flow_create(&stream);
 	PG_RETURN_VOID();
@@ -102,13 +110,18 @@ sync_sql_drop_stream(PG_FUNCTION_ARGS)
 }
 
 /*
- * sync_run(stream text, dry_run boolean, full_refresh boolean) RETURNS record
+ * sync_run(stream text, dry_run boolean, full_refresh boolean,
+ *		timing_partner_id bigint, params jsonb) RETURNS record
  */
 Datum
 sync_sql_run(PG_FUNCTION_ARGS)
 {
-	SyncStream *stream = sync_flow_load(sync_kit_text_argument(fcinfo, 0));
+	int64 tenant;
+	SyncStream *stream;
 
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(2))
+		PG_RETURN_NULL();
+	stream = stream_arguments(fcinfo, &tenant, 3);
 	return counts_row(fcinfo,
 					  sync_flow_run(stream,
 									PG_GETARG_BOOL(1),
@@ -184,19 +197,23 @@ sync_sql_upsert(PG_FUNCTION_ARGS)
 }
 
 /*
- * sync_diff(stream text, max_rows integer) RETURNS SETOF record
+ * sync_diff(stream text, max_rows integer, timing_partner_id bigint,
+ *		params jsonb) RETURNS SETOF record
  */
 Datum
 sync_sql_diff(PG_FUNCTION_ARGS)
 {
-	int max_rows = PG_GETARG_INT32(1);
+	int max_rows = PG_ARGISNULL(1) ? 0 : PG_GETARG_INT32(1);
+	int64 tenant;
 
 	if (max_rows < 0)
 		ereport(ERROR,
 				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("max_rows must not be negative: %d", max_rows));
 	InitMaterializedSRF(fcinfo, 0);
-	sync_flow_diff(sync_flow_load(sync_kit_text_argument(fcinfo, 0)),
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+		return (Datum) 0;
+	sync_flow_diff(stream_arguments(fcinfo, &tenant, 2),
 				   max_rows,
 				   put_diff,
 				   fcinfo->resultinfo);
@@ -233,6 +250,49 @@ files_arguments(FunctionCallInfo fcinfo, int i)
 	return files->pattern || files->format || files->columns || files->options
 			   ? files
 			   : NULL;
+}
+
+/*
+ * What says which endpoint is the source: three arguments from the one at "i"
+ * on.  The columns are an argument of files otherwise.  NULL where there are
+ * none.
+ */
+static SyncFlowEndpoint *
+endpoint_arguments(FunctionCallInfo fcinfo, int i, SyncFiles **files)
+{
+	SyncFlowEndpoint *endpoint = palloc0(sizeof(SyncFlowEndpoint));
+
+	if (PG_ARGISNULL(i) && PG_ARGISNULL(i + 1) && PG_ARGISNULL(i + 2))
+		return NULL;
+	endpoint->name = sync_kit_text_argument(fcinfo, i);
+	if (!PG_ARGISNULL(i + 1))
+		endpoint->params =
+			JsonbToCString(NULL, &PG_GETARG_JSONB_P(i + 1)->root, 0);
+	endpoint->tenant_column = sync_kit_text_argument(fcinfo, i + 2);
+	if (*files && (*files)->columns && !(*files)->pattern &&
+		!(*files)->format && !(*files)->options)
+	{
+		endpoint->columns = (*files)->columns;
+		*files = NULL;
+	}
+	return endpoint;
+}
+
+/*
+ * The stream that the first argument names, and for whom it is to run: two
+ * arguments from the one at "i" on.
+ */
+static SyncStream *
+stream_arguments(FunctionCallInfo fcinfo, int64 *tenant, int i)
+{
+	SyncStream *stream = sync_flow_load(sync_kit_text_argument(fcinfo, 0));
+
+	if (!PG_ARGISNULL(i))
+		*tenant = PG_GETARG_INT64(i);
+	sync_flow_ask(stream,
+				  PG_ARGISNULL(i) ? NULL : tenant,
+				  PG_ARGISNULL(i + 1) ? NULL : PG_GETARG_JSONB_P(i + 1));
+	return stream;
 }
 
 /*

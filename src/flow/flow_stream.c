@@ -11,7 +11,7 @@
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
 
-#include "flow/flow.h"
+#include "flow/flow_endpoint.h"
 #include "kit/kit_spi.h"
 #include "kit/kit_words.h"
 
@@ -37,6 +37,9 @@ enum HeadCell
 	HEAD_FILE_OPTIONS,
 	HEAD_MAX_REJECT_SHARE,
 	HEAD_KEEP_UNDO,
+	HEAD_ENDPOINT,
+	HEAD_PARAMS,
+	HEAD_TENANT_COLUMN,
 };
 
 /* The words of each choice, in the order of its enum */
@@ -51,6 +54,7 @@ static const char *const synced_at_rows[] = {"changed", "all"};
 
 static SyncRows *load_head(const char *name);
 static SyncFiles *files_of_head(char **head);
+static SyncFlowEndpoint *endpoint_of_head(char **head);
 static List *load_names(const char *stream, const char *sql);
 static void report_missing(const char *name);
 
@@ -85,6 +89,7 @@ sync_flow_load(const char *name)
 	stream->watermark = head[HEAD_WATERMARK];
 	stream->lookback = head[HEAD_LOOKBACK];
 	stream->files = files_of_head(head);
+	stream->endpoint = endpoint_of_head(head);
 	stream->max_reject_share =
 		head[HEAD_MAX_REJECT_SHARE] ? strtod(head[HEAD_MAX_REJECT_SHARE], NULL)
 									: SYNC_NO_SHARE;
@@ -109,7 +114,10 @@ void
 sync_flow_store(SyncStream *stream, const char *target)
 {
 	static const SyncFiles no_files = {0};
+	static const SyncFlowEndpoint no_endpoint = {0};
 	const SyncFiles *files = stream->files ? stream->files : &no_files;
+	const SyncFlowEndpoint *endpoint =
+		stream->endpoint ? stream->endpoint : &no_endpoint;
 	const char *values[] = {
 		stream->name,
 		target,
@@ -128,12 +136,15 @@ sync_flow_store(SyncStream *stream, const char *target)
 		NULL,
 		files->pattern,
 		files->format,
-		files->columns,
+		stream->endpoint ? endpoint->columns : files->columns,
 		files->options,
 		isinf(stream->max_reject_share)
 			? NULL
 			: psprintf("%.15g", stream->max_reject_share),
 		stream->keep_undo,
+		endpoint->name,
+		endpoint->params,
+		endpoint->tenant_column,
 	};
 	ParamListInfo params = sync_kit_text_params(lengthof(values), values);
 
@@ -144,10 +155,11 @@ sync_flow_store(SyncStream *stream, const char *target)
 			" server, mode, synced_at, synced_at_rows, deleted_at, duplicates,"
 			" max_delete_share, max_rejects, watermark, lookback, key_columns,"
 			" order_by, file, format, columns, file_options, max_reject_share,"
-			" keep_undo) "
+			" keep_undo, endpoint, params, tenant_column) "
 			"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::numeric,"
 			" $11::bigint, $12, $13, $14, $15, $16, $17, $18, $19::jsonb,"
-			" $20::numeric, $21::interval) ON CONFLICT DO NOTHING",
+			" $20::numeric, $21::interval, $22, $23::jsonb, $24)"
+			" ON CONFLICT DO NOTHING",
 			params,
 			false,
 			NULL,
@@ -173,6 +185,15 @@ sync_flow_drop(const char *name)
 							 NULL) == 0)
 		report_missing(name);
 	sync_check_drop_all(name);
+}
+
+/*
+ * What users call a mode.
+ */
+const char *
+sync_flow_mode_name(SyncMode mode)
+{
+	return modes[mode];
 }
 
 /*
@@ -220,7 +241,8 @@ load_head(const char *name)
 								 " mode, synced_at, synced_at_rows, deleted_at,"
 								 " duplicates, max_delete_share, max_rejects,"
 								 " watermark, lookback, file, format, columns,"
-								 " file_options, max_reject_share, keep_undo "
+								 " file_options, max_reject_share, keep_undo,"
+								 " endpoint, params, tenant_column "
 								 "FROM @extschema@.sync_streams "
 								 "WHERE stream_name = $1",
 								 sync_kit_text_params(1, &name));
@@ -242,6 +264,24 @@ files_of_head(char **head)
 	files->columns = head[HEAD_COLUMNS];
 	files->options = head[HEAD_FILE_OPTIONS];
 	return files;
+}
+
+/*
+ * The endpoint that is the source of a stream, NULL where none is.
+ */
+static SyncFlowEndpoint *
+endpoint_of_head(char **head)
+{
+	SyncFlowEndpoint *endpoint;
+
+	if (head[HEAD_ENDPOINT] == NULL)
+		return NULL;
+	endpoint = palloc0(sizeof(SyncFlowEndpoint));
+	endpoint->name = head[HEAD_ENDPOINT];
+	endpoint->params = head[HEAD_PARAMS];
+	endpoint->columns = head[HEAD_COLUMNS];
+	endpoint->tenant_column = head[HEAD_TENANT_COLUMN];
+	return endpoint;
 }
 
 /*

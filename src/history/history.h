@@ -24,6 +24,7 @@ typedef struct SyncRun
 	const char *subject;	 /* what for; NULL: everything */
 	const char *environment; /* where: the setting, or a server's name */
 	const char *run_by;		 /* the role it runs as */
+	const char *tenant;		 /* whom for; NULL: nobody */
 	TimestampTz started_at;
 	int64 rows_read;
 	int64 inserted;

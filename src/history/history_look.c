@@ -17,10 +17,11 @@
 int64
 sync_history_rows_before(const SyncRun *run)
 {
-	const char *values[] = {run->operation, run->subject};
+	const char *values[] = {run->operation, run->subject, run->tenant};
 	SyncRows *found =
 		sync_kit_spi_rows_own("SELECT rows_read FROM @extschema@.sync_history"
 							  " WHERE operation = $1 AND subject = $2"
+							  " AND timing_partner_id IS NOT DISTINCT FROM $3::bigint"
 							  " AND status = 'success'"
 							  " AND NOT coalesce(details ? '" SYNC_DETAIL_SINCE
 							  "', false)"

@@ -96,19 +96,21 @@ sync_history_insert(const char *row)
 	sync_kit_spi_run_own(
 		"INSERT INTO @extschema@.sync_history (operation, subject, environment,"
 		" run_by, status, outcome, started_at, duration, rows_read, inserted,"
-		" updated, unchanged, deleted, rejected, bytes, details, sync_job_id,"
+		" updated, unchanged, deleted, rejected, bytes, details,"
+		" timing_partner_id, sync_job_id,"
 		" error_sqlstate, error_message, error_detail, error_hint, error_context) "
 		"SELECT r.operation, r.subject, r.environment, r.run_by, r.status,"
 		" r.outcome, r.started_at, clock_timestamp() - r.started_at, r.rows_read,"
 		" r.inserted, r.updated, r.unchanged, r.deleted, r.rejected, r.bytes,"
-		" r.details, r.sync_job_id, r.error_sqlstate,"
+		" r.details, r.timing_partner_id, r.sync_job_id, r.error_sqlstate,"
 		" r.error_message, r.error_detail, r.error_hint, r.error_context "
 		"FROM jsonb_to_record($1::jsonb) AS r (operation text, subject text,"
 		" environment text, run_by text, status text, outcome text,"
 		" started_at timestamptz,"
 		" rows_read bigint, inserted bigint, updated bigint, unchanged bigint,"
 		" deleted bigint, rejected bigint, bytes bigint,"
-		" details jsonb, sync_job_id uuid, error_sqlstate text, error_message text,"
+		" details jsonb, timing_partner_id bigint, sync_job_id uuid,"
+		" error_sqlstate text, error_message text,"
 		" error_detail text, error_hint text, error_context text) "
 		"RETURNING history_id",
 		sync_kit_text_params(1, &row),
@@ -158,6 +160,7 @@ compose_row(const SyncRun *run, const char *status, const ErrorData *error)
 	append_text(&json, "status", status);
 	append_text(&json, "outcome", sync_history_outcome(error));
 	append_text(&json, "started_at", timestamptz_to_str(run->started_at));
+	append_text(&json, "timing_partner_id", run->tenant);
 	append_text(&json, "sync_job_id", current_job);
 	if (run->details)
 		appendStringInfo(&json, ", \"details\": %s", run->details);

@@ -54,6 +54,7 @@ typedef struct SyncMerge
 	const char *synced_at; /* column that gets the time; NULL: none */
 	bool synced_at_all;	   /* for rows that were right already, too */
 	const char *deleted_at;
+	const char *scope;		 /* SQL: which rows "t" it is about; NULL: all */
 	double max_delete_share; /* of the target's rows */
 	double expected;		 /* rows of the source; an estimate */
 	bool partial;	 /* the source shows some of its rows: none is gone */

@@ -55,6 +55,8 @@ sync_merge_compose_read(SyncMerge *merge, const char *source)
 						 column_name(merge, i));
 		separator = " AND ";
 	}
+	if (merge->scope)
+		appendStringInfo(&sql, "%s%s", separator, merge->scope);
 	separator = " ORDER BY ";
 	for (int i = 0; i < merge->nkeys; i++)
 	{

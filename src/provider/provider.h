@@ -48,13 +48,25 @@ extern SyncFetch *sync_provider_open(const char *endpoint,
 									 JsonbValue *params,
 									 const int64 *tenant,
 									 const char *since);
+extern void sync_provider_check_params(SyncEndpoint *endpoint,
+									   JsonbValue *given);
 
 /* in provider_fetch.c */
 extern SyncFetchStep sync_provider_step(SyncFetch *fetch,
 										Jsonb **record,
 										int64 *wait_ms);
 extern Jsonb *sync_provider_next(SyncFetch *fetch);
+extern bool sync_provider_advance(SyncFetch *fetch);
 extern const SyncFetchCounts *sync_provider_counts(SyncFetch *fetch);
+extern void sync_provider_stop(SyncFetch *fetch);
 extern void sync_provider_close(SyncFetch *fetch);
+
+/* in provider_value.c */
+extern bool sync_provider_gives(SyncEndpoint *endpoint, const char *name);
+extern void sync_provider_want(SyncFetch *fetch, List *names);
+extern JsonbValue *sync_provider_value(SyncFetch *fetch, int i);
+extern Jsonb *sync_provider_record(SyncFetch *fetch);
+extern int64 sync_provider_page(SyncFetch *fetch);
+extern int64 sync_provider_place(SyncFetch *fetch);
 
 #endif /* PROVIDER_H */

@@ -86,7 +86,7 @@ COMMENT ON COLUMN sync_endpoints.headers IS 'Headers, an object of templates.';
 COMMENT ON COLUMN sync_endpoints.body IS
 'What is sent. Kinds json ("value": JSON whose texts are templates) and form ("fields") go with a fetch; records, object, columns and form_json (with field, envelope, batch, id, failed, match, settle_ms) say how rows are pushed.';
 COMMENT ON COLUMN sync_endpoints.parent IS
-'Rows for each of which it is asked, as {parent.x}: {"endpoint": name, "params": templates} or {"sql": query}; collect: {"path": jsonpath, "size": n} joins the values of n of them, as {parent.collected}.';
+'Rows for each of which it is asked, as {parent.x}: {"endpoint": name, "params": templates} or {"sql": query}, in which $1 is the tenant and $2 the parameters (jsonb); collect: {"path": jsonpath, "size": n} joins the values of n of them, as {parent.collected}.';
 COMMENT ON COLUMN sync_endpoints.each IS 'Constants for each of which it is asked, as {each}: ["", "SEX", "AGE"].';
 COMMENT ON COLUMN sync_endpoints.page IS
 'How pages follow each other. kind: single, page, offset (param, start, size_param, size, stop: short or empty, total, pages_header), keyset (param, path in a record, take: last or max), next_url (path), link (header Link), cursor (param, path); max_pages.';

@@ -58,27 +58,8 @@ sync_provider_make_columns(List *columns, JsonbValue *record, SyncScope *scope)
 	foreach(cell, columns)
 	{
 		SyncColumn *column = lfirst(cell);
-		JsonbValue *value = NULL;
-		const char *missing;
-		ListCell *path;
+		JsonbValue *value = sync_provider_make_column(column, record, scope);
 
-		if (column->template_text)
-		{
-			char *text = sync_provider_expand(column->template_text,
-											  scope,
-											  SYNC_ENCODE_NOT,
-											  &missing);
-
-			value = sync_kit_json_new_text(missing ? NULL : text);
-		}
-		foreach(path, column->paths)
-		{
-			value = sync_kit_json_find_one(record, lfirst(path));
-			if (value && value->type != jbvNull)
-				break;
-		}
-		if (value && value->type != jbvNull && column->convert)
-			value = convert(column, value);
 		(void) pushJsonbValue(&state,
 							  WJB_KEY,
 							  sync_kit_json_new_text(column->name));
@@ -88,6 +69,38 @@ sync_provider_make_columns(List *columns, JsonbValue *record, SyncScope *scope)
 	}
 	object = pushJsonbValue(&state, WJB_END_OBJECT, NULL);
 	return JsonbValueToJsonb(object);
+}
+
+/*
+ * Make one column of a record; NULL or a null where there is nothing.
+ */
+JsonbValue *
+sync_provider_make_column(SyncColumn *column,
+						  JsonbValue *record,
+						  SyncScope *scope)
+{
+	JsonbValue *value = NULL;
+	const char *missing;
+	ListCell *path;
+
+	if (column->template_text)
+	{
+		char *text = sync_provider_expand(column->template_text,
+										  scope,
+										  SYNC_ENCODE_NOT,
+										  &missing);
+
+		value = sync_kit_json_new_text(missing ? NULL : text);
+	}
+	foreach(path, column->paths)
+	{
+		value = sync_kit_json_find_one(record, lfirst(path));
+		if (value && value->type != jbvNull)
+			break;
+	}
+	if (value && value->type != jbvNull && column->convert)
+		value = convert(column, value);
+	return value;
 }
 
 /*

@@ -7,8 +7,11 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 
 #include "kit/kit_spi.h"
 #include "provider/provider_definition.h"
@@ -16,6 +19,7 @@
 static char *compose_select(const char *const *columns, const char *from);
 static JsonbValue *parsed(const char *text);
 static List *parsed_texts(const char *array);
+static List *parsed_names(const char *array);
 static SyncOutcomeRule *build_outcome(JsonbValue *definition);
 static List *build_paths(JsonbValue *value);
 static SyncColumn *build_column(SyncJsonMember *member);
@@ -59,7 +63,8 @@ const char *const sync_provider_endpoint_columns[] = {
 	"columns",		 "incremental",
 	"outcomes",		 "repeatable",
 	"timeout_ms",	 "idle_timeout_ms",
-	"max_size",		 NULL,
+	"max_size",		 "key",
+	"conditional",	 NULL,
 };
 
 enum EndpointCell
@@ -83,6 +88,8 @@ enum EndpointCell
 	ENDPOINT_TIMEOUT,
 	ENDPOINT_IDLE_TIMEOUT,
 	ENDPOINT_MAX_SIZE,
+	ENDPOINT_KEY,
+	ENDPOINT_CONDITIONAL,
 };
 
 /*
@@ -188,6 +195,9 @@ sync_provider_build_endpoint(char **cells)
 		cells[ENDPOINT_IDLE_TIMEOUT] ? atoi(cells[ENDPOINT_IDLE_TIMEOUT]) : 0;
 	endpoint->max_size =
 		cells[ENDPOINT_MAX_SIZE] ? atoll(cells[ENDPOINT_MAX_SIZE]) : 0;
+	endpoint->key = parsed_names(cells[ENDPOINT_KEY]);
+	endpoint->conditional =
+		cells[ENDPOINT_CONDITIONAL] && cells[ENDPOINT_CONDITIONAL][0] == 't';
 	return endpoint;
 }
 
@@ -319,4 +329,35 @@ parsed_texts(const char *array)
 	foreach(cell, sync_kit_json_elements(parsed(array)))
 		texts = lappend(texts, sync_kit_json_text(lfirst(cell)));
 	return texts;
+}
+
+/*
+ * The elements of an array of texts, NIL where there is none.
+ */
+static List *
+parsed_names(const char *array)
+{
+	List *names = NIL;
+	Datum *values;
+	bool *nulls;
+	int count;
+
+	if (array == NULL)
+		return NIL;
+	deconstruct_array(DatumGetArrayTypeP(OidInputFunctionCall(F_ARRAY_IN,
+															  unconstify(char *,
+																		 array),
+															  TEXTOID,
+															  -1)),
+					  TEXTOID,
+					  -1,
+					  false,
+					  TYPALIGN_INT,
+					  &values,
+					  &nulls,
+					  &count);
+	for (int i = 0; i < count; i++)
+		if (!nulls[i])
+			names = lappend(names, TextDatumGetCString(values[i]));
+	return names;
 }

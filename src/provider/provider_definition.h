@@ -82,8 +82,10 @@ typedef struct SyncEndpoint
 	JsonbValue *page;
 	JsonbValue *records;
 	List *columns; /* SyncColumn; NIL: records are taken as they are */
+	List *key;	   /* names of columns */
 	JsonbValue *incremental;
-	List *outcomes; /* SyncOutcomeRule */
+	bool conditional; /* the provider knows what it told before */
+	List *outcomes;	  /* SyncOutcomeRule */
 	bool repeatable;
 	int timeout_ms; /* 0: as set */
 	int idle_timeout_ms;

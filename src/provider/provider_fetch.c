@@ -39,13 +39,14 @@ static bool may_retry(SyncFetch *fetch);
 static int64 backoff_ms(SyncFetch *fetch);
 static void wait_for(SyncFetch *fetch, int64 ms);
 static void end_request(SyncFetch *fetch);
-static bool is_older(SyncFetch *fetch, Jsonb *record);
+static bool is_older(SyncFetch *fetch);
 static void name_fetch(void *fetch);
 
 /*
  * Take as many steps as can be taken without waiting: up to the next record,
  * which is valid until the next call, to the end, or to where something has to be
- * waited for: *wait_ms, or a transfer where that is -1.
+ * waited for: *wait_ms, or a transfer where that is -1.  Where "record" is NULL,
+ * sync_provider_value gives what is wanted of it.
  */
 SyncFetchStep
 sync_provider_step(SyncFetch *fetch, Jsonb **record, int64 *wait_ms)
@@ -72,18 +73,27 @@ sync_provider_step(SyncFetch *fetch, Jsonb **record, int64 *wait_ms)
 Jsonb *
 sync_provider_next(SyncFetch *fetch)
 {
-	Jsonb *record;
+	return sync_provider_advance(fetch) ? sync_provider_record(fetch) : NULL;
+}
+
+/*
+ * Go to the next record, of which sync_provider_value gives what is wanted;
+ * false: after the last.  Waits for it, in the foreground.
+ */
+bool
+sync_provider_advance(SyncFetch *fetch)
+{
 	int64 wait_ms;
 
 	for (;;)
 	{
 		CHECK_FOR_INTERRUPTS();
-		switch (sync_provider_step(fetch, &record, &wait_ms))
+		switch (sync_provider_step(fetch, NULL, &wait_ms))
 		{
 			case SYNC_FETCH_RECORD:
-				return record;
+				return true;
 			case SYNC_FETCH_END:
-				return NULL;
+				return false;
 			case SYNC_FETCH_WAIT:
 				sync_http_wait(wait_ms);
 		}
@@ -109,6 +119,25 @@ sync_provider_counts(SyncFetch *fetch)
 		all->waited_ms += inner->waited_ms;
 	}
 	return all;
+}
+
+/*
+ * Stop a fetch, at the end or before it; its counts can be asked for still.
+ */
+void
+sync_provider_stop(SyncFetch *fetch)
+{
+	MemoryContext caller = CurrentMemoryContext;
+
+	if (fetch->transfer)
+		end_request(fetch);
+	MemoryContextSwitchTo(caller);
+	if (fetch->token_transfer)
+		sync_http_end(fetch->token_transfer);
+	fetch->token_transfer = NULL;
+	fetch->ended = true;
+	if (fetch->parent)
+		sync_provider_stop(fetch->parent);
 }
 
 /*
@@ -172,13 +201,11 @@ hand_out(SyncFetch *fetch, Jsonb **record)
 
 		MemoryContextReset(fetch->record);
 		MemoryContextSwitchTo(fetch->record);
-		*record = fetch->endpoint->columns
-					  ? sync_provider_make_columns(fetch->endpoint->columns,
-												   found,
-												   &fetch->scope)
-					  : sync_kit_json_of(found);
-		if (!is_older(fetch, *record))
+		fetch->found = found;
+		if (!is_older(fetch))
 		{
+			if (record)
+				*record = sync_provider_record(fetch);
 			MemoryContextSwitchTo(fetch->scratch);
 			fetch->counts.records++;
 			fetch->handed_out++;
@@ -482,7 +509,7 @@ end_request(SyncFetch *fetch)
  * Is a record older than what is asked for, where that is to be seen here?
  */
 static bool
-is_older(SyncFetch *fetch, Jsonb *record)
+is_older(SyncFetch *fetch)
 {
 	JsonbValue *incremental = fetch->endpoint->incremental;
 	char *mode = sync_kit_json_string(incremental, "mode");
@@ -493,7 +520,7 @@ is_older(SyncFetch *fetch, Jsonb *record)
 		fetch->scope.since == NULL)
 		return false;
 	field = sync_kit_json_string(incremental, "field");
-	value = sync_kit_json_string(sync_kit_json_value(record), field);
+	value = sync_kit_json_text(sync_provider_field(fetch, field));
 	if (value == NULL)
 		return false;
 	/* text compares as it stands; times as times */

@@ -67,8 +67,10 @@ struct SyncFetch
 	/* what came */
 	List *records; /* of the page, JsonbValue */
 	int record_at;
-	int64 handed_out; /* records of this request */
-	bool streaming;	  /* they come line by line */
+	JsonbValue *found; /* the record at hand */
+	List *wanted;	   /* SyncColumn, see sync_provider_want */
+	int64 handed_out;  /* records of this request */
+	bool streaming;	   /* they come line by line */
 	bool ended;
 	SyncFetchCounts counts;
 };
@@ -120,12 +122,18 @@ extern void sync_provider_limit_pause(SyncFetch *fetch, int64 ms);
 extern SyncFetchStep sync_provider_next_subject(SyncFetch *fetch,
 												int64 *wait_ms);
 
+/* in provider_value.c */
+extern JsonbValue *sync_provider_field(SyncFetch *fetch, const char *name);
+
 /* in provider_records.c, provider_column.c, provider_outcome.c */
 extern List *sync_provider_extract(SyncEndpoint *endpoint,
 								   JsonbValue *document);
 extern Jsonb *sync_provider_make_columns(List *columns,
 										 JsonbValue *record,
 										 SyncScope *scope);
+extern JsonbValue *sync_provider_make_column(SyncColumn *column,
+											 JsonbValue *record,
+											 SyncScope *scope);
 extern SyncVerdict sync_provider_judge(SyncEndpoint *endpoint,
 									   int status,
 									   const char *body,

@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "utils/memutils.h"
 
 #include "kit/kit_spi.h"
@@ -22,7 +23,9 @@ static SyncFetch *open_fetch(const char *name,
 							 const char *since,
 							 int depth);
 static JsonbValue *settle_params(SyncEndpoint *endpoint, JsonbValue *given);
+static ParamListInfo parent_params(SyncFetch *fetch, const int64 *tenant);
 static void open_parents(SyncFetch *fetch, const int64 *tenant, int depth);
+
 /*
  * Open a fetch from an endpoint, in the current memory context.  "params" is
  * an object or NULL; "tenant" and "since" may be NULL.  Raises where the
@@ -113,13 +116,11 @@ open_fetch(const char *name,
 }
 
 /*
- * The parameters as an object, with those that were left out.  Raises where
- * one is not declared, or is needed and not there.
+ * Raise unless these are parameters that the endpoint has: an object, or NULL.
  */
-static JsonbValue *
-settle_params(SyncEndpoint *endpoint, JsonbValue *given)
+void
+sync_provider_check_params(SyncEndpoint *endpoint, JsonbValue *given)
 {
-	JsonbParseState *state = NULL;
 	ListCell *cell;
 
 	if (given && !sync_kit_json_is_object(given))
@@ -138,7 +139,19 @@ settle_params(SyncEndpoint *endpoint, JsonbValue *given)
 						   name),
 					errhint("Column params of sync_endpoints has the names."));
 	}
+}
 
+/*
+ * The parameters as an object, with those that were left out.  Raises where
+ * one is not declared, or is needed and not there.
+ */
+static JsonbValue *
+settle_params(SyncEndpoint *endpoint, JsonbValue *given)
+{
+	JsonbParseState *state = NULL;
+	ListCell *cell;
+
+	sync_provider_check_params(endpoint, given);
 	(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
 	foreach(cell, sync_kit_json_members(endpoint->params))
 	{
@@ -218,7 +231,7 @@ open_parents(SyncFetch *fetch, const int64 *tenant, int depth)
 	rows = sync_kit_rows_create();
 	sync_kit_spi_run(psprintf("SELECT to_jsonb(parent) FROM (\n%s\n) AS parent",
 							  sql),
-					 NULL,
+					 parent_params(fetch, tenant),
 					 true,
 					 sync_kit_rows_collect,
 					 rows);
@@ -226,4 +239,24 @@ open_parents(SyncFetch *fetch, const int64 *tenant, int depth)
 		fetch->parents =
 			lappend(fetch->parents,
 					sync_kit_json_value(sync_kit_json_parse(rows->rows[i][0])));
+}
+
+/*
+ * What a query for parents may name: the tenant as $1 and the parameters as $2.
+ */
+static ParamListInfo
+parent_params(SyncFetch *fetch, const int64 *tenant)
+{
+	ParamListInfo params = makeParamList(2);
+
+	params->params[0].ptype = INT8OID;
+	params->params[0].pflags = PARAM_FLAG_CONST;
+	params->params[0].isnull = tenant == NULL;
+	params->params[0].value = tenant ? Int64GetDatum(*tenant) : (Datum) 0;
+	params->params[1].ptype = JSONBOID;
+	params->params[1].pflags = PARAM_FLAG_CONST;
+	params->params[1].isnull = false;
+	params->params[1].value =
+		JsonbPGetDatum(sync_kit_json_of(fetch->scope.param));
+	return params;
 }

@@ -175,6 +175,15 @@ sync_stage_columns_renew(SyncColumns *columns, SyncReading *reading)
 }
 
 /*
+ * Whether an expression uses the record as a whole.
+ */
+bool
+sync_stage_columns_want_record(SyncColumns *columns)
+{
+	return columns->wants_record;
+}
+
+/*
  * How many fields of records are wanted; settled once it was prepared.
  */
 int

@@ -94,6 +94,19 @@ sync_stage_fields_place(SyncColumns *columns, SyncHeader *header)
 }
 
 /*
+ * An array of JSON as the text of one of ours, in the current memory context.
+ */
+char *
+sync_stage_array_text(JsonbContainer *container)
+{
+	StringInfoData array;
+
+	initStringInfo(&array);
+	append_array(&array, container);
+	return array.data;
+}
+
+/*
  * A record as JSON, in the current memory context.
  */
 char *
@@ -119,6 +132,9 @@ sync_stage_record_json(SyncRecord *record)
 		appendStringInfoString(&json, ": ");
 		if (i >= record->ncells || record->cells[i] == NULL)
 			appendStringInfoString(&json, "null");
+		else if (record->header->forms &&
+				 record->header->forms[i] == SYNC_FIELD_JSON)
+			appendStringInfoString(&json, record->cells[i]);
 		else
 			escape_json(&json,
 						pg_any_to_server(record->cells[i],
@@ -341,13 +357,9 @@ report_syntax(SyncRecord *record,
 static char *
 array_of_json(char *json)
 {
-	Jsonb *jsonb =
-		DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(json)));
-	StringInfoData array;
-
-	initStringInfo(&array);
-	append_array(&array, &jsonb->root);
-	return array.data;
+	return sync_stage_array_text(
+		&DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(json)))
+			 ->root);
 }
 
 /*

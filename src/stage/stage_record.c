@@ -141,7 +141,7 @@ take_record(void *arg)
 		text[found.length] = '\0';
 		raw->record.text = text;
 	}
-	else
+	else if (!found.kept)
 		copy_cells(&raw->record);
 	reader->passed++;
 	raw->raw.number = found.number ? found.number : reader->passed;
@@ -198,7 +198,9 @@ locate_record(void *arg, SyncRaw *raw)
 {
 	SyncRecord *record = &((RawRecord *) raw)->record;
 
-	if (record->file)
+	if (record->paged)
+		errcontext("%s, record " INT64_FORMAT, record->file, record->line);
+	else if (record->file)
 		errcontext("file \"%s\", line " INT64_FORMAT,
 				   record->file,
 				   record->line);

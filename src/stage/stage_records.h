@@ -14,13 +14,24 @@
 
 #include "stage/stage.h"
 
+struct JsonbContainer;
+
+/* How a field of a record is wanted */
+typedef enum SyncFieldForm
+{
+	SYNC_FIELD_TEXT,  /* as text */
+	SYNC_FIELD_JSON,  /* as JSON has it */
+	SYNC_FIELD_ARRAY, /* as text, an array of JSON as one of ours */
+} SyncFieldForm;
+
 /* The names of cells that come in an order */
 typedef struct SyncHeader
 {
 	int count;
 	const char **names;
-	int encoding; /* of the cells */
-	int *places;  /* of the fields that are wanted, -1: not there */
+	int encoding;		  /* of the cells */
+	int *places;		  /* of the fields that are wanted, -1: not there */
+	SyncFieldForm *forms; /* that cells have; NULL: they are texts */
 } SyncHeader;
 
 /*
@@ -35,10 +46,12 @@ typedef struct SyncRecord
 	bool unterminated; /* the file ends after it, without a line feed */
 	bool mapped;	   /* its fields are named as the target's columns */
 	char **cells;	   /* a NULL one is a NULL */
+	bool kept;		   /* they live in the memory context of who asked */
 	int ncells;
 	SyncHeader *header;
 	const char *file; /* NULL: none; it lives as long as the source */
 	int64 line;		  /* 0: none */
+	bool paged;		  /* "file" is a page, and "line" counts its records */
 	int64 number;	  /* 0: as they come, from 1 */
 } SyncRecord;
 
@@ -51,14 +64,6 @@ typedef struct SyncRecords
 	void (*end)(void *arg);						 /* NULL: nothing to do */
 	void *arg;
 } SyncRecords;
-
-/* How a field of a record is wanted */
-typedef enum SyncFieldForm
-{
-	SYNC_FIELD_TEXT,  /* as text */
-	SYNC_FIELD_JSON,  /* as JSON has it */
-	SYNC_FIELD_ARRAY, /* as text, an array of JSON as one of ours */
-} SyncFieldForm;
 
 /* A field of records that is wanted */
 typedef struct SyncField
@@ -83,6 +88,7 @@ extern void sync_stage_columns_prepare(SyncColumns *columns,
 									   SyncReading *reading);
 extern void sync_stage_columns_renew(SyncColumns *columns,
 									 SyncReading *reading);
+extern bool sync_stage_columns_want_record(SyncColumns *columns);
 extern int sync_stage_columns_nfields(SyncColumns *columns);
 extern SyncField *sync_stage_columns_fields(SyncColumns *columns);
 extern void sync_stage_columns_fill(SyncColumns *columns,
@@ -94,6 +100,7 @@ extern void sync_stage_columns_fill(SyncColumns *columns,
 extern const char *sync_stage_fields_place(SyncColumns *columns,
 										   SyncHeader *header);
 extern void sync_stage_fields_read(SyncColumns *columns, SyncRecord *record);
+extern char *sync_stage_array_text(struct JsonbContainer *container);
 extern char *sync_stage_record_json(SyncRecord *record);
 extern char *sync_stage_record_print(SyncRecord *record);
 
