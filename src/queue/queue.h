@@ -34,13 +34,16 @@
 	"NOT EXISTS (SELECT FROM @extschema@.sync_queue AS q WHERE q.sync_job_id = " id \
 	")"
 
+typedef struct SyncDriver SyncDriver; /* see queue_driver.h */
+
 /* What is done with the tasks of an operation type */
 typedef struct SyncOperation
 {
 	char *name;
 	char *handler; /* as in SQL */
 	bool external;
-	int64 timeout_ms; /* 0: none */
+	const SyncDriver *driver; /* of those of kind external, or NULL */
+	int64 timeout_ms;		  /* 0: none */
 	int max_attempts;
 	double backoff_base_ms;
 	double backoff_factor;
@@ -75,6 +78,11 @@ typedef struct SyncTask
 	SyncOperation *operation; /* NULL: there is no such type */
 	TimestampTz lease_until;  /* of a running one */
 	int worker_pid;			  /* likewise */
+
+	/* what its driver says of this attempt */
+	ErrorData *failure;	  /* it failed, and what was written stays; or NULL */
+	bool hopeless;		  /* another attempt would not mend it */
+	TimestampTz retry_at; /* when there may be one; 0: as the type has it */
 } SyncTask;
 
 /* in queue_row.c */

@@ -24,7 +24,8 @@ sync_queue_retries(const SyncTask *task, int sqlerrcode)
 {
 	ListCell *cell;
 
-	if (task->operation == NULL || task->attempt >= task->max_attempts)
+	if (task->operation == NULL || task->attempt >= task->max_attempts ||
+		task->hopeless)
 		return false;
 	foreach(cell, task->operation->retry_sqlstates)
 	{
@@ -49,7 +50,8 @@ sync_queue_retries(const SyncTask *task, int sqlerrcode)
 }
 
 /*
- * When a task that failed just now is tried again.
+ * When a task that failed just now is tried again: as its operation type has it,
+ * or when its driver was told to, if that is not too late.
  */
 TimestampTz
 sync_queue_next_attempt(const SyncTask *task, TimestampTz now)
@@ -58,6 +60,9 @@ sync_queue_next_attempt(const SyncTask *task, TimestampTz now)
 	double wait = operation->backoff_base_ms *
 				  pow(operation->backoff_factor, task->attempt - 1);
 
+	if (task->retry_at > 0)
+		return Min(Max(task->retry_at, now),
+				   now + (TimestampTz) (operation->backoff_cap_ms * 1000));
 	wait = Min(wait, operation->backoff_cap_ms);
 	wait *=
 		1 - operation->backoff_jitter * pg_prng_double(&pg_global_prng_state);

@@ -11,12 +11,15 @@
 #include "postgres.h"
 
 #include "common/hashfn.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
 #include "kit/kit_ident.h"
 #include "kit/kit_spi.h"
+#include "queue/queue_driver.h"
 #include "queue/queue_row.h"
 
 /* A pause; NULL stands for all */
@@ -35,6 +38,7 @@ static bool stale = true;
 static void load(void);
 static void load_operation(void *unused, int ncells, char **cells);
 static void load_pause(void *unused, int ncells, char **cells);
+static const SyncDriver *driver_of(const SyncOperation *operation);
 static void forget_relation(Datum unused, Oid relation);
 
 /*
@@ -89,6 +93,7 @@ load(void)
 	static bool watching = false;
 	Oid schema;
 	MemoryContext caller;
+	ListCell *cell;
 
 	if (!watching)
 		CacheRegisterRelcacheCallback(forget_relation, (Datum) 0);
@@ -130,6 +135,12 @@ load(void)
 							 false,
 							 load_pause,
 							 NULL);
+		foreach(cell, operations)
+		{
+			SyncOperation *operation = lfirst(cell);
+
+			operation->driver = driver_of(operation);
+		}
 	}
 	PG_CATCH();
 	{
@@ -190,6 +201,26 @@ load_pause(void *unused, int ncells, char **cells)
 	pause->provider = cells[0] ? pstrdup(cells[0]) : NULL;
 	pause->operation = cells[1] ? pstrdup(cells[1]) : NULL;
 	pauses = lappend(pauses, pause);
+}
+
+/*
+ * The driver of an operation type.  Where its handler is not there any more, or
+ * is another function by now, that is found out when a task is begun.
+ */
+static const SyncDriver *
+driver_of(const SyncOperation *operation)
+{
+	LOCAL_FCINFO(fcinfo, 1);
+	Datum function;
+
+	if (!operation->external)
+		return NULL;
+	InitFunctionCallInfoData(*fcinfo, NULL, 1, InvalidOid, NULL, NULL);
+	fcinfo->args[0].value = CStringGetTextDatum(operation->handler);
+	fcinfo->args[0].isnull = false;
+	function = to_regprocedure(fcinfo);
+	return fcinfo->isnull ? NULL
+						  : sync_queue_find_driver(DatumGetObjectId(function));
 }
 
 /*
