@@ -9,6 +9,7 @@
 #define HISTORY_H
 
 #include "datatype/timestamp.h"
+#include "nodes/params.h"
 #include "nodes/pg_list.h"
 
 /* Details that say how much of a source was read: from a watermark on, or all */
@@ -88,6 +89,8 @@ extern void sync_history_add_detail(SyncRun *run,
 /* in history_look.c */
 extern SyncRows *sync_history_without_job(const char *since);
 extern int64 sync_history_rows_before(const SyncRun *run);
+extern char *sync_history_of_tenant(ParamListInfo params);
+extern char *sync_history_given_up_task(int64 queue_id);
 
 /* in history_guard.c */
 extern void sync_history_guard(SyncRun *run, void (*work)(void *arg), void *arg);

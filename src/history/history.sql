@@ -111,6 +111,27 @@ COMMENT ON TABLE sync_history_5 IS 'A slot of sync_history.';
 COMMENT ON TABLE sync_history_6 IS 'A slot of sync_history.';
 COMMENT ON TABLE sync_history_7 IS 'A slot of sync_history.';
 
+CREATE VIEW sync_history_streams AS
+SELECT subject AS stream_name, history_id, status, started_at, duration, rows_read, inserted, updated,
+	deleted, rejected, error_sqlstate, error_message
+FROM sync_history
+WHERE operation = 'stream' AND queue_id IS NULL;
+REVOKE ALL ON TABLE sync_history_streams FROM PUBLIC;
+COMMENT ON VIEW sync_history_streams IS
+'The runs of streams in sync_history, one a row: what a task did is the run of its stream, not its own row.';
+COMMENT ON COLUMN sync_history_streams.stream_name IS 'Name of the stream.';
+COMMENT ON COLUMN sync_history_streams.history_id IS 'Identity of the run; this and what follows is as in sync_history.';
+COMMENT ON COLUMN sync_history_streams.status IS 'success or failed.';
+COMMENT ON COLUMN sync_history_streams.started_at IS 'When the run began.';
+COMMENT ON COLUMN sync_history_streams.duration IS 'How long it took.';
+COMMENT ON COLUMN sync_history_streams.rows_read IS 'Rows that were read of the source.';
+COMMENT ON COLUMN sync_history_streams.inserted IS 'Rows that were added.';
+COMMENT ON COLUMN sync_history_streams.updated IS 'Rows that were changed.';
+COMMENT ON COLUMN sync_history_streams.deleted IS 'Rows that were deleted, or marked as deleted.';
+COMMENT ON COLUMN sync_history_streams.rejected IS 'Rows that were put aside.';
+COMMENT ON COLUMN sync_history_streams.error_sqlstate IS 'SQLSTATE of the error of a failed run.';
+COMMENT ON COLUMN sync_history_streams.error_message IS 'Message of that error.';
+
 CREATE FUNCTION sync_purge_history(keep interval DEFAULT NULL, exact boolean DEFAULT true) RETURNS bigint
 	LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'sync_sql_purge_history';
 REVOKE ALL ON FUNCTION sync_purge_history(interval, boolean) FROM PUBLIC;

@@ -7,6 +7,8 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
+
 #include "history/history.h"
 #include "kit/kit_spi.h"
 
@@ -48,4 +50,54 @@ sync_history_without_job(const char *since)
 		"GROUP BY operation, subject, run_by "
 		"ORDER BY max(started_at) DESC, operation, subject, run_by",
 		sync_kit_text_params(1, &since));
+}
+
+/*
+ * The last attempts at tasks of a tenant and when one succeeded last, as a JSON
+ * object in the current memory context.  "params" are the tenant, and how many
+ * are wanted; what is seen is what the current snapshot shows.
+ */
+char *
+sync_history_of_tenant(ParamListInfo params)
+{
+	SyncRows *found = sync_kit_rows_create();
+
+	(void) sync_kit_spi_run_own(
+		"SELECT jsonb_build_object("
+		"'recent_syncs', (SELECT coalesce(jsonb_agg(to_jsonb(r)), '[]') FROM"
+		" (SELECT history_id, queue_id, operation, subject AS provider_name,"
+		" status, attempt, started_at, duration, error_message"
+		" FROM @extschema@.sync_history WHERE timing_partner_id = $1"
+		" ORDER BY started_at DESC, history_id DESC LIMIT greatest($2, 0)) AS r),"
+		"'last_successful_sync', (SELECT started_at + duration"
+		" FROM @extschema@.sync_history"
+		" WHERE timing_partner_id = $1 AND status = 'success'"
+		" ORDER BY started_at DESC LIMIT 1))",
+		params,
+		true,
+		sync_kit_rows_collect,
+		found);
+	return found->rows[0][0];
+}
+
+/*
+ * The task of that number as it was when it failed for good or was cancelled, as
+ * a JSON object in the current memory context; NULL where there was none.
+ */
+char *
+sync_history_given_up_task(int64 queue_id)
+{
+	ParamListInfo params = makeParamList(1);
+	SyncRows *found;
+
+	params->params[0].ptype = INT8OID;
+	params->params[0].pflags = PARAM_FLAG_CONST;
+	params->params[0].isnull = false;
+	params->params[0].value = Int64GetDatum(queue_id);
+	found =
+		sync_kit_spi_rows_own("SELECT details -> 'task' FROM @extschema@.sync_history"
+							  " WHERE queue_id = $1 AND status IN ('failed_permanent', 'cancelled')"
+							  " ORDER BY history_id DESC LIMIT 1",
+							  params);
+	return found->nrows > 0 ? found->rows[0][0] : NULL;
 }

@@ -31,6 +31,7 @@ typedef struct Found
 	int worker_pid;
 } Found;
 
+static ParamListInfo find_given_up(int64 queue_id, Found *task);
 static ParamListInfo id_param(int64 queue_id);
 static void take_found(void *arg, int ncells, char **cells);
 static void check_rights(int64 queue_id, Oid run_as);
@@ -88,28 +89,30 @@ char *
 sync_queue_retry(int64 queue_id)
 {
 	Found task = {0};
+	ParamListInfo given_up = NULL;
 	char *result = NULL;
 
-	(void)
-		sync_queue_run("SELECT run_as::oid, status = 'running', worker_pid"
-					   " FROM @extschema@.sync_queue WHERE queue_id = $1 "
-					   "UNION ALL (SELECT (jsonb_populate_record(NULL::@extschema@.sync_queue,"
-					   " h.details -> 'task')).run_as::oid, false, NULL"
-					   " FROM @extschema@.sync_history h WHERE h.queue_id = $1"
-					   " AND h.status IN ('failed_permanent', 'cancelled')"
-					   " AND NOT EXISTS (SELECT FROM @extschema@.sync_queue WHERE queue_id = $1)"
-					   " ORDER BY h.history_id DESC LIMIT 1)",
-					   id_param(queue_id),
-					   take_found,
-					   &task);
+	(void) sync_queue_run("SELECT run_as::oid, status = 'running', worker_pid"
+						  " FROM @extschema@.sync_queue WHERE queue_id = $1",
+						  id_param(queue_id),
+						  take_found,
+						  &task);
 	if (!task.found)
-		ereport(ERROR,
-				errcode(ERRCODE_UNDEFINED_OBJECT),
-				errmsg("there is no task " INT64_FORMAT
-					   " that could be tried again",
-					   queue_id),
-				errdetail("It is not in the queue, and history has none of this number that failed or was cancelled."));
+		given_up = find_given_up(queue_id, &task);
 	check_rights(queue_id, task.run_as);
+	if (given_up)
+	{
+		(void)
+			sync_queue_run("INSERT INTO @extschema@.sync_queue "
+						   "SELECT (jsonb_populate_record(NULL::@extschema@.sync_queue, $1::jsonb"
+						   " || jsonb_build_object('status', 'pending', 'attempt', 0, 'lease_until', NULL,"
+						   " 'worker_pid', NULL, 'scheduled_time', now()))).*"
+						   " RETURNING queue_id",
+						   given_up,
+						   sync_queue_take_text,
+						   &result);
+		return result;
+	}
 	(void)
 		sync_queue_run("UPDATE @extschema@.sync_queue SET scheduled_time = now()"
 					   " WHERE queue_id = $1 AND status = 'pending'"
@@ -117,23 +120,10 @@ sync_queue_retry(int64 queue_id)
 					   id_param(queue_id),
 					   sync_queue_take_text,
 					   &result);
-	if (result)
-		return result;
-	if (task.running)
+	if (result == NULL)
 		ereport(ERROR,
 				errcode(ERRCODE_OBJECT_IN_USE),
 				errmsg("task " INT64_FORMAT " is running", queue_id));
-	(void)
-		sync_queue_run("INSERT INTO @extschema@.sync_queue "
-					   "SELECT (jsonb_populate_record(NULL::@extschema@.sync_queue, details -> 'task'"
-					   " || jsonb_build_object('status', 'pending', 'attempt', 0, 'lease_until', NULL,"
-					   " 'worker_pid', NULL, 'scheduled_time', now()))).*"
-					   " FROM @extschema@.sync_history WHERE queue_id = $1"
-					   " AND status IN ('failed_permanent', 'cancelled')"
-					   " ORDER BY history_id DESC LIMIT 1 RETURNING queue_id",
-					   id_param(queue_id),
-					   sync_queue_take_text,
-					   &result);
 	return result;
 }
 
@@ -191,6 +181,32 @@ sync_queue_drain(int64 max_wait_ms)
 			return false;
 		nap();
 	}
+}
+
+/*
+ * Find a task that is no longer in the queue since it failed for good or was
+ * cancelled; raise where there is none.  Returns it as the one parameter.
+ */
+static ParamListInfo
+find_given_up(int64 queue_id, Found *task)
+{
+	const char *kept = sync_history_given_up_task(queue_id);
+	ParamListInfo params = sync_kit_text_params(1, &kept);
+
+	if (kept == NULL)
+		ereport(ERROR,
+				errcode(ERRCODE_UNDEFINED_OBJECT),
+				errmsg("there is no task " INT64_FORMAT
+					   " that could be tried again",
+					   queue_id),
+				errdetail("It is not in the queue, and history has none of this number that failed or was cancelled."));
+	(void)
+		sync_queue_run("SELECT (jsonb_populate_record(NULL::@extschema@.sync_queue,"
+					   " $1::jsonb)).run_as::oid, false, NULL",
+					   params,
+					   take_found,
+					   task);
+	return params;
 }
 
 /*

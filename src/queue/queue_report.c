@@ -7,36 +7,33 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+
 #include "kit/kit_spi.h"
 #include "queue/queue_row.h"
 
 /*
  * The report on a tenant as a JSON object, in the current memory context.
- * "params" are the tenant, and how many of
- * its last syncs are wanted.
+ * "params" are the tenant, and how many of its last syncs are wanted.
  */
 char *
 sync_queue_status_of(ParamListInfo params)
 {
+	ParamListInfo merged = makeParamList(2);
+	char *history = sync_history_of_tenant(params);
 	char *report = NULL;
 
-	(void) sync_kit_spi_run_own(
-		"SELECT jsonb_build_object("
-		"'recent_syncs', (SELECT coalesce(jsonb_agg(to_jsonb(r)), '[]') FROM"
-		" (SELECT history_id, queue_id, operation, subject AS provider_name,"
-		" status, attempt, started_at, duration, error_message"
-		" FROM @extschema@.sync_history WHERE timing_partner_id = $1"
-		" ORDER BY started_at DESC, history_id DESC LIMIT greatest($2, 0)) AS r),"
-		"'last_successful_sync', (SELECT started_at + duration"
-		" FROM @extschema@.sync_history"
-		" WHERE timing_partner_id = $1 AND status = 'success'"
-		" ORDER BY started_at DESC LIMIT 1),"
-		"'pending_jobs', (SELECT count(*) FROM @extschema@.sync_queue"
-		" WHERE timing_partner_id = $1))",
-		params,
-		true,
-		sync_queue_take_text,
-		&report);
+	merged->params[0] = params->params[0];
+	sync_queue_param(merged, 1, TEXTOID, CStringGetTextDatum(history));
+	(void) sync_kit_spi_run_own("SELECT $2::jsonb || jsonb_build_object("
+								"'pending_jobs', (SELECT count(*)"
+								" FROM @extschema@.sync_queue"
+								" WHERE timing_partner_id = $1))",
+								merged,
+								true,
+								sync_queue_take_text,
+								&report);
 	return report;
 }
 
