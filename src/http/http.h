@@ -31,12 +31,14 @@ typedef struct SyncHttpRequest
 	List *headers;	  /* SyncHttpHeader */
 	const char *body; /* NULL: none */
 	Size body_length;
-	List *secrets;		 /* strings that no message may show */
-	bool hide_path;		 /* the path is a secret too */
-	bool streamed;		 /* the body is read line by line as it comes */
-	int timeout_ms;		 /* 0: as set */
-	int idle_timeout_ms; /* 0: as set */
-	int64 max_size;		 /* bytes of the body or of a line; 0: as set */
+	List *secrets;				/* strings that no message may show */
+	bool hide_path;				/* the path is a secret too */
+	bool streamed;				/* the body is read line by line as it comes */
+	int timeout_ms;				/* 0: as set */
+	int idle_timeout_ms;		/* 0: as set */
+	int64 max_size;				/* bytes of the body or of a line; 0: as set */
+	void (*on_send)(void *arg); /* called when it is about to be sent; NULL */
+	void *on_send_arg;			/* raises nothing */
 } SyncHttpRequest;
 
 typedef struct SyncHttpTransfer SyncHttpTransfer;

@@ -271,7 +271,11 @@ before_request(void *arg,
 	SyncAddress address;
 
 	if (sync_kit_address_parse(remote, &address) && may_reach(&address))
+	{
+		if (transfer->request->on_send)
+			transfer->request->on_send(transfer->request->on_send_arg);
 		return CURL_PREREQFUNC_OK;
+	}
 	transfer->refusal = SYNC_HTTP_REFUSED_ADDRESS;
 	strlcpy(transfer->refused, remote, sizeof(transfer->refused));
 	return CURL_PREREQFUNC_ABORT;

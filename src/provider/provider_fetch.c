@@ -281,6 +281,8 @@ send_request(SyncFetch *fetch, int64 *wait_ms)
 
 	MemoryContextSwitchTo(fetch->sent);
 	fetch->request = sync_provider_compose(fetch);
+	fetch->request->on_send = sync_provider_limit_sent;
+	fetch->request->on_send_arg = fetch;
 	fetch->transfer = sync_http_start(fetch->request);
 	MemoryContextSwitchTo(fetch->scratch);
 	fetch->handed_out = 0;

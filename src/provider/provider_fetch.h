@@ -13,6 +13,7 @@
 
 #include "provider/provider.h"
 #include "provider/provider_secret.h"
+#include "shmem/shmem_paces.h"
 
 /* Which page is next */
 typedef struct SyncPager
@@ -50,10 +51,11 @@ struct SyncFetch
 	SyncPager pager;
 	SyncHttpRequest *request; /* NULL: none is at hand */
 	SyncHttpTransfer *transfer;
-	int tries;						 /* of this request that did not work */
-	bool authenticated;				 /* this request got a new token already */
-	TimestampTz not_before;			 /* it waits until then */
-	struct SyncAllowance *allowance; /* where it has a place, NULL: none */
+	int tries;				/* of this request that did not work */
+	bool authenticated;		/* this request got a new token already */
+	TimestampTz not_before; /* it waits until then */
+	SyncPaceTicket ticket;	/* it was counted */
+	bool has_place;			/* among those that may be under way at once */
 	int place;
 
 	/* the call for a token */
@@ -115,8 +117,10 @@ extern void sync_provider_note_page(SyncFetch *fetch, JsonbValue *document);
 
 /* in provider_limit.c */
 extern int64 sync_provider_limit_wait(SyncFetch *fetch);
+extern void sync_provider_limit_sent(void *fetch);
 extern void sync_provider_limit_release(void *fetch);
 extern void sync_provider_limit_pause(SyncFetch *fetch, int64 ms);
+extern int64 sync_provider_limit_key(const char *provider, const int64 *tenant);
 
 /* in provider_parent.c */
 extern SyncFetchStep sync_provider_next_subject(SyncFetch *fetch,

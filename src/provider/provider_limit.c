@@ -5,8 +5,9 @@
  *	  after each other, and how many in a while.
  *
  * How many at once holds for all sessions of the database: each place is a lock,
- * held from when a request is sent to when its answer is there.  The times
- * between requests hold for one process.
+ * held from when a request is sent to when its answer is there.  The times of
+ * requests, and how long a provider wants to be left alone, are shared by all
+ * processes where the library was preloaded (shmem_paces.c).
  *
  *-------------------------------------------------------------------------
  */
@@ -16,88 +17,81 @@
 #include "miscadmin.h"
 #include "storage/lock.h"
 #include "utils/memutils.h"
-#include "utils/timestamp.h"
 
+#include "kit/kit_settings.h"
 #include "provider/provider_fetch.h"
 
 #define PLACES_MAX	  64
 #define PLACE_POLL_MS 20
 #define LOCK_SUBID	  3 /* those of users' advisory locks are 1 and 2 */
 
-/* The limits of one credential, as they are used; lives in TopMemoryContext */
-typedef struct SyncAllowance
-{
-	char *key;
-	TimestampTz not_before; /* as a provider said that it is enough */
-	TimestampTz last;
-	TimestampTz *times; /* of the last requests, in a ring */
-	int capacity;
-	int count;
-	int next;
-	bool places[PLACES_MAX]; /* that this process holds */
-} SyncAllowance;
-
-/* SyncAllowance; written by find_allowance */
-static List *allowances = NIL;
-
-static SyncAllowance *find_allowance(SyncFetch *fetch);
-static void set_capacity(SyncAllowance *allowance, int capacity);
-static bool take_place(SyncFetch *fetch, SyncAllowance *allowance);
-static LOCKTAG place_tag(SyncAllowance *allowance, int place);
+static int64 key_of(SyncFetch *fetch);
+static bool take_place(SyncFetch *fetch, int64 key);
+static LOCKTAG place_tag(int64 key, int place);
+static int64 limit_ms(SyncFetch *fetch);
 
 /*
  * How many milliseconds the next request of a fetch has to wait.  0: it may go
- * now, and is counted.
+ * now, and is counted.  That is ended with the memory of the request at the
+ * latest.
  */
 int64
 sync_provider_limit_wait(SyncFetch *fetch)
 {
 	JsonbValue *limits = fetch->endpoint->provider->limits;
-	SyncAllowance *allowance = find_allowance(fetch);
-	int64 interval_ms = sync_kit_json_integer(limits, "interval_ms", 0);
-	int requests = (int) sync_kit_json_integer(limits, "requests", 0);
-	int64 window_ms = sync_kit_json_integer(limits, "window_ms", 0);
-	TimestampTz now = GetCurrentTimestamp();
-	TimestampTz due = allowance->not_before;
+	SyncPace pace = {
+		.key = key_of(fetch),
+		.requests = (int) sync_kit_json_integer(limits, "requests", 0),
+		.window_ms = sync_kit_json_integer(limits, "window_ms", 0),
+		.interval_ms = sync_kit_json_integer(limits, "interval_ms", 0),
+	};
+	int64 wait_ms = sync_shmem_paces_wait(MyDatabaseId, &pace);
+	MemoryContextCallback *callback;
 
-	set_capacity(allowance, requests);
-	if (allowance->last && interval_ms)
-		due = Max(due, allowance->last + interval_ms * 1000);
-	if (requests && allowance->count == requests)
-		due =
-			Max(due, allowance->times[allowance->next] + window_ms * 1000 + 1);
-	if (due > now)
-		return (due - now + 999) / 1000;
-	if (!take_place(fetch, allowance))
+	if (wait_ms > 0)
+		return wait_ms;
+	callback = MemoryContextAlloc(fetch->sent, sizeof(MemoryContextCallback));
+	callback->func = sync_provider_limit_release;
+	callback->arg = fetch;
+	MemoryContextRegisterResetCallback(fetch->sent, callback);
+	if (!take_place(fetch, pace.key))
 		return PLACE_POLL_MS;
-
-	allowance->last = now;
-	if (requests)
-	{
-		allowance->times[allowance->next] = now;
-		allowance->next = (allowance->next + 1) % requests;
-		allowance->count = Min(allowance->count + 1, requests);
-	}
-	return 0;
+	wait_ms = sync_shmem_paces_take(MyDatabaseId,
+									&pace,
+									limit_ms(fetch),
+									&fetch->ticket);
+	if (wait_ms > 0)
+		sync_provider_limit_release(fetch);
+	return wait_ms;
 }
 
 /*
- * Give back the place that a request of a fetch had, if it has one.  Raises
- * nothing.
+ * The request of a fetch is sent now; SyncHttpRequest has it as on_send.
+ */
+void
+sync_provider_limit_sent(void *arg)
+{
+	SyncFetch *fetch = arg;
+
+	sync_shmem_paces_sent(&fetch->ticket);
+}
+
+/*
+ * Give back the place that a request of a fetch had, if it has one; it is not on
+ * its way any more.  Raises nothing.
  */
 void
 sync_provider_limit_release(void *arg)
 {
 	SyncFetch *fetch = arg;
-	SyncAllowance *allowance = fetch->allowance;
 	LOCKTAG tag;
 
-	if (allowance == NULL)
+	sync_shmem_paces_done(&fetch->ticket);
+	if (!fetch->has_place)
 		return;
-	tag = place_tag(allowance, fetch->place);
+	tag = place_tag(key_of(fetch), fetch->place);
 	LockRelease(&tag, ExclusiveLock, true);
-	allowance->places[fetch->place] = false;
-	fetch->allowance = NULL;
+	fetch->has_place = false;
 }
 
 /*
@@ -106,73 +100,43 @@ sync_provider_limit_release(void *arg)
 void
 sync_provider_limit_pause(SyncFetch *fetch, int64 ms)
 {
-	SyncAllowance *allowance = find_allowance(fetch);
-
-	allowance->not_before =
-		Max(allowance->not_before, GetCurrentTimestamp() + ms * 1000);
+	sync_shmem_paces_pause(MyDatabaseId, key_of(fetch), ms);
 }
 
 /*
- * What is known of a fetch's credential.
+ * What a provider and a tenant are known by where limits are kept.
  */
-static SyncAllowance *
-find_allowance(SyncFetch *fetch)
+int64
+sync_provider_limit_key(const char *provider, const int64 *tenant)
+{
+	uint64 seed = tenant ? hash_bytes_extended((const unsigned char *) tenant,
+											   sizeof(*tenant),
+											   1)
+						 : 0;
+
+	return (int64) hash_bytes_extended((const unsigned char *) provider,
+									   strlen(provider),
+									   seed);
+}
+
+/*
+ * What the credential of a fetch is known by.
+ */
+static int64
+key_of(SyncFetch *fetch)
 {
 	SyncCredential *credential = fetch->credential;
-	char *key = credential->has_tenant
-					? psprintf("%s/" INT64_FORMAT,
-							   credential->provider,
-							   credential->tenant)
-					: pstrdup(credential->provider);
-	SyncAllowance *allowance;
-	MemoryContext caller;
-	ListCell *cell;
 
-	foreach(cell, allowances)
-	{
-		allowance = lfirst(cell);
-		if (strcmp(allowance->key, key) == 0)
-			return allowance;
-	}
-	caller = MemoryContextSwitchTo(TopMemoryContext);
-	allowance = palloc0(sizeof(SyncAllowance));
-	allowance->key = pstrdup(key);
-	allowances = lappend(allowances, allowance);
-	MemoryContextSwitchTo(caller);
-	return allowance;
+	return sync_provider_limit_key(credential->provider,
+								   credential->has_tenant ? &credential->tenant
+														  : NULL);
 }
 
 /*
- * Let the ring have that many places; the latest times stay in it.
- */
-static void
-set_capacity(SyncAllowance *allowance, int capacity)
-{
-	TimestampTz *times;
-	int keep = Min(allowance->count, capacity);
-
-	if (capacity == allowance->capacity)
-		return;
-	times = MemoryContextAllocZero(TopMemoryContext,
-								   Max(capacity, 1) * sizeof(TimestampTz));
-	for (int i = 0; i < keep; i++)
-		times[i] =
-			allowance->times[(allowance->next - keep + i + allowance->capacity) %
-							 allowance->capacity];
-	if (allowance->times)
-		pfree(allowance->times);
-	allowance->times = times;
-	allowance->capacity = capacity;
-	allowance->count = keep;
-	allowance->next = capacity ? keep % capacity : 0;
-}
-
-/*
- * Take a place for a request, if there is one free or no limit.  It is given
- * back with the memory of the request at the latest.
+ * Take a place for a request, if there is one free or no limit.
  */
 static bool
-take_place(SyncFetch *fetch, SyncAllowance *allowance)
+take_place(SyncFetch *fetch, int64 key)
 {
 	int64 places = sync_kit_json_integer(fetch->endpoint->provider->limits,
 										 "concurrency",
@@ -182,27 +146,24 @@ take_place(SyncFetch *fetch, SyncAllowance *allowance)
 		return true;
 	/* a stream of parents goes on while their children are asked for */
 	for (SyncFetch *parent = fetch->parent; parent; parent = parent->parent)
-		if (parent->allowance)
+		if (parent->has_place)
 			return true;
 	for (int place = 0; place < places; place++)
 	{
-		LOCKTAG tag = place_tag(allowance, place);
-		MemoryContextCallback *callback;
+		LOCKTAG tag = place_tag(key, place);
 
-		/* a lock that a process holds it would be given again */
-		if (allowance->places[place] ||
-			LockAcquire(&tag, ExclusiveLock, true, true) ==
-				LOCKACQUIRE_NOT_AVAIL)
-			continue;
-		allowance->places[place] = true;
-		fetch->allowance = allowance;
-		fetch->place = place;
-		callback =
-			MemoryContextAlloc(fetch->sent, sizeof(MemoryContextCallback));
-		callback->func = sync_provider_limit_release;
-		callback->arg = fetch;
-		MemoryContextRegisterResetCallback(fetch->sent, callback);
-		return true;
+		switch (LockAcquire(&tag, ExclusiveLock, true, true))
+		{
+			case LOCKACQUIRE_OK:
+				fetch->has_place = true;
+				fetch->place = place;
+				return true;
+			case LOCKACQUIRE_NOT_AVAIL:
+				break;
+			default:
+				/* another fetch of this process has it */
+				LockRelease(&tag, ExclusiveLock, true);
+		}
 	}
 	return false;
 }
@@ -211,15 +172,22 @@ take_place(SyncFetch *fetch, SyncAllowance *allowance)
  * The lock that stands for a place.
  */
 static LOCKTAG
-place_tag(SyncAllowance *allowance, int place)
+place_tag(int64 key, int place)
 {
 	LOCKTAG tag;
 
-	SET_LOCKTAG_ADVISORY(tag,
-						 MyDatabaseId,
-						 hash_bytes((const unsigned char *) allowance->key,
-									strlen(allowance->key)),
-						 place,
-						 LOCK_SUBID);
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) key, place, LOCK_SUBID);
 	return tag;
+}
+
+/*
+ * How long it may take at most until a request is sent.
+ */
+static int64
+limit_ms(SyncFetch *fetch)
+{
+	int total = fetch->endpoint->timeout_ms;
+
+	return (int64) (total > 0 ? total : sync_guc_http_timeout_ms) +
+		   sync_guc_http_connect_timeout_ms;
 }

@@ -18,6 +18,7 @@
 #include "shmem/shmem_lanes.h"
 #include "shmem/shmem_launcher.h"
 #include "shmem/shmem_limits.h"
+#include "shmem/shmem_paces.h"
 #include "shmem/shmem_progress.h"
 #include "shmem/shmem_segment.h"
 #include "shmem/shmem_workers.h"
@@ -31,6 +32,7 @@ static const SyncShmemRoom rooms[] = {
 	{sync_shmem_launcher_size, sync_shmem_launcher_attach},
 	{sync_shmem_progress_size, sync_shmem_progress_attach},
 	{sync_shmem_limits_size, sync_shmem_limits_attach},
+	{sync_shmem_paces_size, sync_shmem_paces_attach},
 };
 
 static bool available = false; /* this process has the segment */
