@@ -21,7 +21,7 @@ sandbox=$CHROOTS/$suite/build/tmp_check
 
 lock_chroots
 prepare_chroot $suite
-in_chroot $suite /build/test/run/setup.sh server
+in_chroot $suite /build/test/run/setup.sh server cron
 mkdir -m 1777 "$reports"
 
 libraries=$(in_chroot $suite sh -c 'echo "$(gcc -print-file-name=libasan.so):$(gcc -print-file-name=libubsan.so)"')

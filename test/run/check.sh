@@ -26,7 +26,7 @@ build_strictly() {
 lint=yes
 chosen LINT && [ "${LINT-}" != no ] || lint=
 
-"$RUN/setup.sh" server ${lint:+lint}
+"$RUN/setup.sh" server cron ${lint:+lint}
 open_sandbox tmp_check
 [ -z "$lint" ] || run_kind lint "$ROOT/test/lint/run.sh" || true
 if run_kind build build_strictly; then

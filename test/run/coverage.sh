@@ -6,7 +6,7 @@
 . "$(dirname "$0")/sandbox.sh"
 . "$RUN/tests.sh"
 
-"$RUN/setup.sh" server coverage
+"$RUN/setup.sh" server cron coverage
 open_sandbox tmp_check
 build_extension --coverage -O0 -fprofile-update=atomic -U_FORTIFY_SOURCE
 run_server_tests

@@ -39,7 +39,22 @@ watch_run() {
 	cat "$LOGS/run.log"
 }
 
+# Say where a scheduled run is, each time that there is something new, until it is
+# in history; a schedule is due within a minute.
+watch_clock() {
+	local line= last= deadline=$((SECONDS + 150))
+	while [[ $line != *history:* ]]; do
+		[ $SECONDS -lt $deadline ] || die "the schedule did not fire; the server's log is $LOGS/server.log"
+		line=$(ordinary "$bindir/psql" -XAtqf "$RUN/demo_clock.sql" demo)
+		[ "$line" = "$last" ] || echo "$line"
+		last=$line
+		sleep 0.1
+	done
+}
+
 "$RUN/setup.sh" server
+with_cron=yes
+"$RUN/setup.sh" cron || with_cron=
 say "building"
 open_sandbox tmp_demo
 build_extension
@@ -47,8 +62,17 @@ bindir=$("$PG_CONFIG" --bindir)
 
 say "starting a server of its own"
 ordinary "$bindir/initdb" -D "$SANDBOX/data" -U postgres -A trust -N -E UTF8 --locale=C.UTF-8 >"$LOGS/initdb.log"
-ordinary "$bindir/pg_ctl" -D "$SANDBOX/data" -l "$LOGS/server.log" -w start >/dev/null \
-	-o "-c fsync=off -c listen_addresses= -c unix_socket_directories=$TMPDIR -c shared_preload_libraries=sync_ext"
+ordinary cat >>"$SANDBOX/data/postgresql.conf" <<-END
+	fsync = off
+	listen_addresses = ''
+	unix_socket_directories = '$TMPDIR'
+	shared_preload_libraries = '${with_cron:+pg_cron, }sync_ext'
+	sync_ext.databases = 'demo'
+	sync_ext.workers = 1
+	${with_cron:+cron.database_name = 'demo'}
+	${with_cron:+cron.use_background_workers = on}
+END
+ordinary "$bindir/pg_ctl" -D "$SANDBOX/data" -l "$LOGS/server.log" -w start >/dev/null
 export PGHOST=$TMPDIR PGUSER=postgres PGCLIENTENCODING=UTF8 PAGER=
 ordinary "$bindir/createdb" demo
 
@@ -59,5 +83,14 @@ say "streams: half a million rows of another database"
 show demo_streams.sql
 watch_run "SELECT rows_read, inserted, updated, unchanged, bytes, duration FROM sync_run('athletes')"
 show demo_again.sql
+
+if [ "$with_cron" ]; then
+	say "schedules: the same by the clock, through the queue"
+	show demo_schedule.sql
+	watch_clock
+	show demo_scheduled.sql
+else
+	say "schedules: left out, since pg_cron is not installed and could not be"
+fi
 ordinary "$bindir/pg_ctl" -D "$SANDBOX/data" -m fast -w stop >/dev/null
 say "done: the server is stopped and removed"

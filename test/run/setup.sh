@@ -2,8 +2,8 @@
 #
 # setup.sh NEED...: see that what is needed is there, and install what is not.
 #
-# The needs are: server (build and test the extension), lint, coverage, chroot,
-# bench, queue (the bench of the queue).
+# The needs are: server (build the extension), cron (pg_cron for it), lint, coverage,
+# chroot, bench, queue (the bench of the queue).
 # Each thing is looked for where it is used, not by the name of its package, so
 # that a server from another source does as well.  What is missing is installed
 # with apt-get, by root or through a sudo that asks no password; otherwise the one
@@ -27,14 +27,13 @@ look() {
 }
 
 want_server() {
-	local pg_config major bindir include headers pgxs libraries
+	local pg_config major bindir include headers pgxs
 	if pg_config=$(find_pg_config); then
 		major=$("$pg_config" --version | sed 's/[^0-9]*\([0-9]*\).*/\1/')
 		bindir=$("$pg_config" --bindir)
 		include=$("$pg_config" --includedir)
 		headers=$("$pg_config" --includedir-server)
 		pgxs=$(dirname "$("$pg_config" --pgxs)")/../..
-		libraries=$("$pg_config" --pkglibdir)
 	else
 		[ -z "${PG_CONFIG-}" ] || die "$PG_CONFIG is no pg_config of a server with headers"
 		major=$(default_major)
@@ -42,12 +41,10 @@ want_server() {
 		include=/usr/include/postgresql
 		headers=$include/$major/server
 		pgxs=/usr/lib/postgresql/$major/lib/pgxs
-		libraries=/usr/lib/postgresql/$major/lib
 	fi
 
 	want "postgresql${major:+-$major}" test -x "$bindir/postgres"
 	want "postgresql-client${major:+-$major}" test -x "$pgxs/src/test/regress/pg_regress"
-	want "postgresql-${major:-all}-cron" test -e "$libraries/pg_cron.so"
 	want "postgresql-server-dev-${major:-all}" test -e "$headers/postgres.h"
 	want libpq-dev test -e "$include/libpq-fe.h"
 	want zlib1g-dev test -e /usr/include/zlib.h
@@ -59,6 +56,14 @@ want_server() {
 	want perl command -v prove
 	want python3 command -v python3
 	want libipc-run-perl perl -MIPC::Run -e 1
+}
+
+want_cron() {
+	local pg_config major
+	if pg_config=$(find_pg_config); then
+		major=$("$pg_config" --version | sed 's/[^0-9]*\([0-9]*\).*/\1/')
+	fi
+	want "postgresql-${major:-$(default_major)}-cron" test -e "$("${pg_config:-false}" --pkglibdir)/pg_cron.so"
 }
 
 # For the fake providers.
