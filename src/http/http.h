@@ -34,6 +34,7 @@ typedef struct SyncHttpRequest
 	List *secrets;				/* strings that no message may show */
 	bool hide_path;				/* the path is a secret too */
 	bool streamed;				/* the body is read line by line as it comes */
+	bool once;					/* it may do harm to send it twice */
 	int timeout_ms;				/* 0: as set */
 	int idle_timeout_ms;		/* 0: as set */
 	int64 max_size;				/* bytes of the body or of a line; 0: as set */
@@ -63,6 +64,7 @@ extern void sync_http_end(SyncHttpTransfer *transfer);
 extern SyncHttpState sync_http_state(SyncHttpTransfer *transfer);
 extern bool sync_http_is_readable(SyncHttpTransfer *transfer);
 extern bool sync_http_is_broken(SyncHttpTransfer *transfer);
+extern bool sync_http_was_sent(SyncHttpTransfer *transfer);
 extern void sync_http_check(SyncHttpTransfer *transfer);
 extern int sync_http_status(SyncHttpTransfer *transfer);
 extern int64 sync_http_bytes(SyncHttpTransfer *transfer);

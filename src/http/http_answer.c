@@ -55,6 +55,19 @@ sync_http_is_broken(SyncHttpTransfer *transfer)
 }
 
 /*
+ * May anything of the request have reached the other side?
+ */
+bool
+sync_http_was_sent(SyncHttpTransfer *transfer)
+{
+	long bytes = 0;
+
+	if (transfer->easy)
+		curl_easy_getinfo(transfer->easy, CURLINFO_REQUEST_SIZE, &bytes);
+	return bytes > 0;
+}
+
+/*
  * Raise where a transfer that is done got no whole answer.
  */
 void

@@ -118,6 +118,8 @@ sync_http_prepare(SyncHttpTransfer *transfer)
 		curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
 		curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body);
 		curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
+		/* on a connection that died meanwhile, libcurl would send it again */
+		curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, request->once ? 1L : 0L);
 		sync_http_guard_easy(transfer);
 	}
 	set_limits(transfer);

@@ -3,6 +3,9 @@
  * provider.h
  *	  Web APIs as rows say they are: definitions, credentials and fetches.
  *
+ * Rows are pushed (provider_push.c) by requests of the same machine, some rows
+ * each, and each row learns what became of it.
+ *
  * A definition is loaded and compiled (provider_definition.c) after it was
  * checked when it was stored (provider_check.c).  A fetch (provider_fetch.c)
  * takes steps and never waits by itself: whoever drives it waits, and may drive
@@ -23,11 +26,32 @@ typedef struct SyncFetchCounts
 	int64 pages;
 	int64 records;
 	int64 bytes;
+	int64 sent_bytes; /* of bodies */
 	int64 retries;
 	int64 waited_ms; /* between tries and for limits */
 } SyncFetchCounts;
 
 typedef struct SyncFetch SyncFetch;
+
+/* What became of a row that was to be pushed */
+typedef enum SyncItemState
+{
+	SYNC_ITEM_WAITING, /* nothing was done with it */
+	SYNC_ITEM_PUSHED,
+	SYNC_ITEM_FAILED,  /* the provider does not take it */
+	SYNC_ITEM_UNKNOWN, /* it was sent, and no answer says */
+} SyncItemState;
+
+/* A row that is pushed */
+typedef struct SyncItem
+{
+	JsonbValue *row;	/* an object, what templates and columns name */
+	JsonbValue *sent;	/* what is sent of it where there are no columns */
+	JsonbValue *object; /* what is sent of it; set when it is */
+	char *remote_id;	/* NULL: none is known */
+	SyncItemState state;
+	char *message; /* why it failed, or is unknown; NULL: no reason known */
+} SyncItem;
 
 /* What a step of a fetch came to */
 typedef enum SyncFetchStep
@@ -68,5 +92,21 @@ extern JsonbValue *sync_provider_value(SyncFetch *fetch, int i);
 extern Jsonb *sync_provider_record(SyncFetch *fetch);
 extern int64 sync_provider_page(SyncFetch *fetch);
 extern int64 sync_provider_place(SyncFetch *fetch);
+
+/* in provider_push.c */
+extern SyncFetch *sync_provider_open_push(const char *endpoint,
+										  JsonbValue *params,
+										  const int64 *tenant,
+										  SyncFetch *other);
+extern void sync_provider_set_params(SyncFetch *fetch, JsonbValue *params);
+extern int sync_provider_batch_size(SyncFetch *fetch);
+extern bool sync_provider_is_repeatable(SyncFetch *fetch);
+extern bool sync_provider_has_key(SyncFetch *fetch);
+extern void sync_provider_send(SyncFetch *fetch,
+							   List *items,
+							   const char *idempotency_key);
+extern SyncHttpRequest *sync_provider_preview(SyncFetch *fetch,
+											  List *items,
+											  const char *idempotency_key);
 
 #endif /* PROVIDER_H */

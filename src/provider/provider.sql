@@ -74,7 +74,7 @@ REVOKE ALL ON TABLE sync_endpoints FROM PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('sync_endpoints', 'WHERE NOT shipped');
 
 COMMENT ON TABLE sync_endpoints IS
-'What can be asked of providers, one a row. Templates are texts with {scope.name} in them: {param.x}, {credential.x}, {token.x}, {parent.x}, {tenant}, {since}, {each}, {now}, with filters as {credential.password|sha1}. A parameter or header whose template has no value is left out.';
+'What can be asked of providers, one a row. Templates are texts with {scope.name} in them: {param.x}, {credential.x}, {token.x}, {parent.x}, {item.x} (the row that is pushed, and {item.remote_id}), {tenant}, {since}, {each}, {idempotency_key}, {now}, with filters as {credential.password|sha1}. A parameter or header whose template has no value is left out.';
 COMMENT ON COLUMN sync_endpoints.endpoint_name IS 'Name of the endpoint, as runsignup_races.';
 COMMENT ON COLUMN sync_endpoints.provider_name IS 'The provider it belongs to.';
 COMMENT ON COLUMN sync_endpoints.description IS 'What it gives, and what of it is not confirmed.';
@@ -84,7 +84,7 @@ COMMENT ON COLUMN sync_endpoints.params IS 'Parameters that callers give: {"race
 COMMENT ON COLUMN sync_endpoints.query IS 'Parameters of the URL, an object of templates.';
 COMMENT ON COLUMN sync_endpoints.headers IS 'Headers, an object of templates.';
 COMMENT ON COLUMN sync_endpoints.body IS
-'What is sent. Kinds json ("value": JSON whose texts are templates) and form ("fields") go with a fetch; records, object, columns and form_json (with field, envelope, batch, id, failed, match, settle_ms) say how rows are pushed.';
+'What is sent. Kinds json ("value": JSON whose texts are templates) and form ("fields") go with a fetch, or with one row at a time; records (an array), object, columns (names, and rows of values) and form_json (an array in "field" of a form) are rows that are pushed. envelope: where in an object the rows stand, beside the members of value; nulls: keep or omit; batch: rows a request, 100; settle_ms: rest after each. What the answer says of rows: items: its parts, a row each; in these, or in all of it, id, failed, duplicate, message; match: by position, or by key, which is the value of column by.';
 COMMENT ON COLUMN sync_endpoints.parent IS
 'Rows for each of which it is asked, as {parent.x}: {"endpoint": name, "params": templates} or {"sql": query}, in which $1 is the tenant and $2 the parameters (jsonb); collect: {"path": jsonpath, "size": n} joins the values of n of them, as {parent.collected}.';
 COMMENT ON COLUMN sync_endpoints.each IS 'Constants for each of which it is asked, as {each}: ["", "SEX", "AGE"].';

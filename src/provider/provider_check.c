@@ -33,7 +33,6 @@ static List *fields_of_provider(TriggerData *trigger, HeapTuple tuple);
 static void check_path(SyncGrammar *grammar, SyncEndpoint *endpoint);
 static void check_page(SyncGrammar *grammar, JsonbValue *page);
 static void check_parts(SyncGrammar *grammar, SyncEndpoint *endpoint);
-static void check_body(SyncGrammar *grammar, SyncEndpoint *endpoint);
 static void check_columns(SyncGrammar *grammar, SyncEndpoint *endpoint);
 static void check_outcomes(SyncGrammar *grammar, List *outcomes);
 static void check_json(TriggerData *trigger,
@@ -245,7 +244,7 @@ check_endpoint(TriggerData *trigger, HeapTuple tuple)
 	check_path(&grammar, endpoint);
 	check_page(&grammar, endpoint->page);
 	check_parts(&grammar, endpoint);
-	check_body(&grammar, endpoint);
+	sync_provider_check_body(&grammar, endpoint);
 	check_columns(&grammar, endpoint);
 	check_outcomes(&grammar, endpoint->outcomes);
 }
@@ -437,52 +436,6 @@ check_parts(SyncGrammar *grammar, SyncEndpoint *endpoint)
 				  grammar,
 				  "Its incremental is by partition, and lacks value or a parent to pass over.",
 				  NULL);
-}
-
-/*
- * A body is one to ask with, or one to push rows in.
- */
-static void
-check_body(SyncGrammar *grammar, SyncEndpoint *endpoint)
-{
-	JsonbValue *body = endpoint->body;
-	char *kind = sync_kit_json_string(body, "kind");
-	const char *fault;
-
-	if (body == NULL)
-		return;
-	refuse_if(strcmp(endpoint->method, "GET") == 0 ||
-				  strcmp(endpoint->method, "HEAD") == 0,
-			  grammar,
-			  psprintf("It has a body, and its method is %s.",
-					   endpoint->method),
-			  "A body goes with POST, PUT, PATCH or DELETE.");
-	refuse_if(strcmp(kind, "json") == 0 && lacks(body, "value"),
-			  grammar,
-			  "Its body has no value.",
-			  NULL);
-	refuse_if(strcmp(kind, "form") == 0 && lacks(body, "fields"),
-			  grammar,
-			  "Its body has no fields.",
-			  NULL);
-	refuse_if(strcmp(kind, "form_json") == 0 && lacks(body, "field"),
-			  grammar,
-			  "Its body has no field to put the JSON in.",
-			  NULL);
-	refuse_if(!lacks(body, "batch") &&
-				  sync_kit_json_integer(body, "batch", 0) < 1,
-			  grammar,
-			  "Its body.batch is 0.",
-			  NULL);
-	fault =
-		sync_provider_json_template_fault(sync_kit_json_member(body, "value"),
-										  endpoint->params,
-										  grammar->fields);
-	refuse_if(fault != NULL,
-			  grammar,
-			  psprintf("Its body.value cannot be filled in. %s",
-					   fault ? fault : ""),
-			  NULL);
 }
 
 /*

@@ -20,6 +20,9 @@ static char *compose_select(const char *const *columns, const char *from);
 static JsonbValue *parsed(const char *text);
 static List *parsed_texts(const char *array);
 static List *parsed_names(const char *array);
+static void note_rows(SyncEndpoint *endpoint);
+static bool mentions(SyncEndpoint *endpoint, const char *placeholder);
+static bool is_word(const char *text, const char *const *words, int nwords);
 static SyncOutcomeRule *build_outcome(JsonbValue *definition);
 static List *build_paths(JsonbValue *value);
 static SyncColumn *build_column(SyncJsonMember *member);
@@ -198,7 +201,57 @@ sync_provider_build_endpoint(char **cells)
 	endpoint->key = parsed_names(cells[ENDPOINT_KEY]);
 	endpoint->conditional =
 		cells[ENDPOINT_CONDITIONAL] && cells[ENDPOINT_CONDITIONAL][0] == 't';
+	note_rows(endpoint);
 	return endpoint;
+}
+
+/*
+ * Find out whether an endpoint is one to push rows to, and how.
+ */
+static void
+note_rows(SyncEndpoint *endpoint)
+{
+	static const char *const kinds[] =
+		{"records", "object", "columns", "form_json"};
+	char *kind = sync_kit_json_string(endpoint->body, "kind");
+	bool of_rows = is_word(kind, kinds, lengthof(kinds));
+
+	endpoint->one_by_one =
+		is_word(kind, kinds + 1, 1) || mentions(endpoint, "{item.");
+	endpoint->takes_rows = of_rows || endpoint->one_by_one;
+	endpoint->has_key = mentions(endpoint, "{idempotency_key}");
+}
+
+/*
+ * Does a request to an endpoint have that in it?
+ */
+static bool
+mentions(SyncEndpoint *endpoint, const char *placeholder)
+{
+	JsonbValue *parts[] = {
+		endpoint->query,
+		endpoint->headers,
+		endpoint->body,
+	};
+
+	if (endpoint->path && strstr(endpoint->path, placeholder))
+		return true;
+	for (int i = 0; i < lengthof(parts); i++)
+		if (parts[i] && strstr(sync_kit_json_text(parts[i]), placeholder))
+			return true;
+	return false;
+}
+
+/*
+ * Is a text one of those words?  NULL is none.
+ */
+static bool
+is_word(const char *text, const char *const *words, int nwords)
+{
+	for (int i = 0; text && i < nwords; i++)
+		if (strcmp(text, words[i]) == 0)
+			return true;
+	return false;
 }
 
 /*

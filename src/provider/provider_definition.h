@@ -87,7 +87,10 @@ typedef struct SyncEndpoint
 	bool conditional; /* the provider knows what it told before */
 	List *outcomes;	  /* SyncOutcomeRule */
 	bool repeatable;
-	int timeout_ms; /* 0: as set */
+	bool takes_rows; /* it is pushed to, and cannot be fetched */
+	bool one_by_one; /* each row in a request of its own */
+	bool has_key;	 /* requests say which they are, if they come again */
+	int timeout_ms;	 /* 0: as set */
 	int idle_timeout_ms;
 	int64 max_size; /* bytes */
 } SyncEndpoint;
@@ -99,9 +102,11 @@ typedef struct SyncScope
 	JsonbValue *credential;
 	JsonbValue *token;
 	JsonbValue *parent;
+	JsonbValue *item; /* the row that is pushed */
 	const char *tenant;
 	const char *since;
 	const char *each;
+	const char *idempotency_key;
 } SyncScope;
 
 /* How the values of a template are written */

@@ -19,7 +19,7 @@
 #include "utils/timestamp.h"
 
 #include "kit/kit_error.h"
-#include "provider/provider_fetch.h"
+#include "provider/provider_push.h"
 
 #define DEFAULT_RETRIES		3
 #define DEFAULT_WAIT_MS		1000
@@ -33,9 +33,10 @@ static bool send_request(SyncFetch *fetch, int64 *wait_ms);
 static void take_answer(SyncFetch *fetch);
 static bool is_json(const char *text, int status);
 static void take_document(SyncFetch *fetch, JsonbValue *document);
+static void end_push(SyncFetch *fetch);
 static void settle_verdict(SyncFetch *fetch, SyncVerdict *verdict, int status);
 static void report_verdict(SyncFetch *fetch, SyncVerdict *verdict, int status);
-static bool may_retry(SyncFetch *fetch);
+static bool may_retry(SyncFetch *fetch, bool undone);
 static int64 backoff_ms(SyncFetch *fetch);
 static void wait_for(SyncFetch *fetch, int64 ms);
 static void end_request(SyncFetch *fetch);
@@ -287,6 +288,8 @@ send_request(SyncFetch *fetch, int64 *wait_ms)
 	MemoryContextSwitchTo(fetch->scratch);
 	fetch->handed_out = 0;
 	fetch->counts.requests++;
+	fetch->counts.sent_bytes += fetch->request->body_length;
+	sync_provider_set_items(fetch, SYNC_ITEM_UNKNOWN);
 	return true;
 }
 
@@ -306,9 +309,11 @@ take_answer(SyncFetch *fetch)
 	char *text;
 
 	MemoryContextSwitchTo(fetch->page);
+	if (!sync_http_was_sent(transfer))
+		sync_provider_set_items(fetch, SYNC_ITEM_WAITING);
 	if (sync_http_is_broken(transfer))
 	{
-		if (!may_retry(fetch))
+		if (!may_retry(fetch, !sync_http_was_sent(transfer)))
 			sync_http_check(transfer);
 		fetch->tries++;
 		fetch->counts.retries++;
@@ -335,8 +340,18 @@ take_answer(SyncFetch *fetch)
 							document,
 							sync_http_header(transfer,
 											 wait ? wait : "Retry-After"));
-	if (verdict.outcome != SYNC_OUTCOME_OK)
+	if (verdict.outcome == SYNC_OUTCOME_FAIL && fetch->items)
+	{
+		sync_provider_refuse_items(fetch, &verdict, status);
+		end_push(fetch);
+	}
+	else if (verdict.outcome != SYNC_OUTCOME_OK)
 		settle_verdict(fetch, &verdict, status);
+	else if (fetch->items)
+	{
+		sync_provider_settle_items(fetch, document, text[0] != '\0');
+		end_push(fetch);
+	}
 	else if (document == NULL && text[0] && status != 304 &&
 			 fetch->endpoint->outcomes == NIL)
 		ereport(ERROR,
@@ -381,6 +396,26 @@ take_document(SyncFetch *fetch, JsonbValue *document)
 }
 
 /*
+ * The rows at hand have been answered.  Some providers want to be left alone
+ * for a while then.
+ */
+static void
+end_push(SyncFetch *fetch)
+{
+	int64 settle_ms =
+		sync_kit_json_integer(fetch->endpoint->body, "settle_ms", 0);
+
+	sync_http_end(fetch->transfer);
+	fetch->transfer = NULL;
+	sync_provider_limit_release(fetch);
+	fetch->pager.more = false;
+	fetch->ended = true;
+	fetch->items = NIL;
+	if (settle_ms > 0)
+		wait_for(fetch, settle_ms);
+}
+
+/*
  * Do what the outcome of an answer says where it is not in order: make the
  * request again, or raise.
  */
@@ -392,6 +427,9 @@ settle_verdict(SyncFetch *fetch, SyncVerdict *verdict, int status)
 										  "max_wait_ms",
 										  DEFAULT_WAIT_MAX_MS);
 
+	if (verdict->outcome == SYNC_OUTCOME_AUTHENTICATE ||
+		verdict->outcome == SYNC_OUTCOME_THROTTLE)
+		sync_provider_set_items(fetch, SYNC_ITEM_WAITING);
 	if (verdict->outcome == SYNC_OUTCOME_AUTHENTICATE &&
 		!fetch->authenticated && sync_provider_forget_token(fetch))
 	{
@@ -401,7 +439,8 @@ settle_verdict(SyncFetch *fetch, SyncVerdict *verdict, int status)
 		return;
 	}
 	if (verdict->outcome == SYNC_OUTCOME_AUTHENTICATE ||
-		verdict->outcome == SYNC_OUTCOME_FAIL || !may_retry(fetch) ||
+		verdict->outcome == SYNC_OUTCOME_FAIL ||
+		!may_retry(fetch, verdict->outcome == SYNC_OUTCOME_THROTTLE) ||
 		wait_ms > most_ms)
 		report_verdict(fetch, verdict, status);
 
@@ -450,19 +489,18 @@ report_verdict(SyncFetch *fetch, SyncVerdict *verdict, int status)
 }
 
 /*
- * May the request at hand be made again?
+ * May the request at hand be made again?  "undone": it is known that nothing
+ * was done for it.
  */
 static bool
-may_retry(SyncFetch *fetch)
+may_retry(SyncFetch *fetch, bool undone)
 {
-	SyncEndpoint *endpoint = fetch->endpoint;
-
 	return fetch->handed_out == 0 &&
-		   (endpoint->repeatable || strcmp(endpoint->method, "GET") == 0 ||
-			strcmp(endpoint->method, "HEAD") == 0) &&
-		   fetch->tries < sync_kit_json_integer(endpoint->provider->retry,
-												"times",
-												DEFAULT_RETRIES);
+		   (undone || sync_provider_is_harmless(fetch)) &&
+		   fetch->tries <
+			   sync_kit_json_integer(fetch->endpoint->provider->retry,
+									 "times",
+									 DEFAULT_RETRIES);
 }
 
 /*
@@ -546,7 +584,9 @@ name_fetch(void *arg)
 {
 	SyncFetch *fetch = arg;
 
-	if (fetch->pager.pages > 0)
+	if (fetch->items)
+		errcontext("while pushing to endpoint \"%s\"", fetch->endpoint->name);
+	else if (fetch->pager.pages > 0)
 		errcontext("while fetching endpoint \"%s\", after page " INT64_FORMAT,
 				   fetch->endpoint->name,
 				   fetch->pager.pages);

@@ -66,6 +66,11 @@ struct SyncFetch
 	bool refreshing;
 	bool refresh_failed;
 
+	/* what it pushes; see provider_push.c */
+	List *items;		   /* SyncItem; NIL: none are at hand */
+	MemoryContext pushing; /* they live here, and what is learned of them */
+	bool preview;		   /* only composed, by nobody */
+
 	/* what came */
 	List *records; /* of the page, JsonbValue */
 	int record_at;
@@ -126,10 +131,8 @@ extern int64 sync_provider_limit_key(const char *provider, const int64 *tenant);
 extern SyncFetchStep sync_provider_next_subject(SyncFetch *fetch,
 												int64 *wait_ms);
 
-/* in provider_value.c */
+/* in provider_value.c, provider_records.c, provider_column.c, provider_outcome.c */
 extern JsonbValue *sync_provider_field(SyncFetch *fetch, const char *name);
-
-/* in provider_records.c, provider_column.c, provider_outcome.c */
 extern List *sync_provider_extract(SyncEndpoint *endpoint,
 								   JsonbValue *document);
 extern Jsonb *sync_provider_make_columns(List *columns,

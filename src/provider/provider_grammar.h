@@ -18,7 +18,7 @@ typedef struct SyncGrammar
 	List *fields;		 /* names of what a credential has */
 } SyncGrammar;
 
-#define SYNC_MEMBERS_MAX 16
+#define SYNC_MEMBERS_MAX 24
 
 /* What may stand somewhere */
 typedef enum SyncKind
@@ -72,6 +72,10 @@ extern void sync_provider_refuse(const SyncGrammar *grammar,
 								 const char *detail,
 								 const char *hint);
 extern void sync_provider_name_place(void *arg);
+
+/* in provider_check_body.c */
+extern void sync_provider_check_body(SyncGrammar *grammar,
+									 SyncEndpoint *endpoint);
 
 /* in provider_shapes.c */
 extern const SyncShape *sync_provider_shape(const char *name);

@@ -12,7 +12,7 @@
 #include "utils/memutils.h"
 
 #include "kit/kit_spi.h"
-#include "provider/provider_fetch.h"
+#include "provider/provider_push.h"
 
 #define DEPTH_MAX 5 /* of parents of parents */
 
@@ -22,7 +22,6 @@ static SyncFetch *open_fetch(const char *name,
 							 const int64 *tenant,
 							 const char *since,
 							 int depth);
-static JsonbValue *settle_params(SyncEndpoint *endpoint, JsonbValue *given);
 static ParamListInfo parent_params(SyncFetch *fetch, const int64 *tenant);
 static void open_parents(SyncFetch *fetch, const int64 *tenant, int depth);
 
@@ -37,11 +36,36 @@ sync_provider_open(const char *endpoint,
 				   const int64 *tenant,
 				   const char *since)
 {
-	return open_fetch(endpoint, params, NULL, tenant, since, 0);
+	SyncFetch *fetch = open_fetch(endpoint, params, NULL, tenant, since, 0);
+
+	if (fetch->endpoint->takes_rows)
+		ereport(ERROR,
+				errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				errmsg("endpoint \"%s\" takes rows, and gives none", endpoint),
+				errhint("Rows are pushed to it: see sync_create_push."));
+	return fetch;
 }
 
 /*
- * Open a fetch, or that of its parents, which shares its credential.
+ * Open an endpoint that is asked later, for this and that, with the credential
+ * that another one uses (NULL: its own).
+ */
+SyncFetch *
+sync_provider_open_shared(const char *endpoint,
+						  const int64 *tenant,
+						  SyncFetch *other)
+{
+	return open_fetch(endpoint,
+					  NULL,
+					  other ? other->credential : NULL,
+					  tenant,
+					  NULL,
+					  -1);
+}
+
+/*
+ * Open a fetch, or that of its parents, which shares its credential.  At a
+ * depth of -1 it has no parameters yet.
  */
 static SyncFetch *
 open_fetch(const char *name,
@@ -92,7 +116,9 @@ open_fetch(const char *name,
 		credential
 			? credential
 			: sync_provider_load_credential(fetch->endpoint->provider, tenant);
-	fetch->scope.param = settle_params(fetch->endpoint, params);
+	if (depth >= 0)
+		fetch->scope.param =
+			sync_provider_settle_params(fetch->endpoint, params);
 	fetch->scope.credential = fetch->credential->fields;
 	fetch->scope.token = fetch->credential->token;
 	fetch->scope.tenant = tenant ? psprintf(INT64_FORMAT, *tenant) : NULL;
@@ -145,8 +171,8 @@ sync_provider_check_params(SyncEndpoint *endpoint, JsonbValue *given)
  * The parameters as an object, with those that were left out.  Raises where
  * one is not declared, or is needed and not there.
  */
-static JsonbValue *
-settle_params(SyncEndpoint *endpoint, JsonbValue *given)
+JsonbValue *
+sync_provider_settle_params(SyncEndpoint *endpoint, JsonbValue *given)
 {
 	JsonbParseState *state = NULL;
 	ListCell *cell;

@@ -7,7 +7,7 @@
  */
 #include "postgres.h"
 
-#include "provider/provider_fetch.h"
+#include "provider/provider_push.h"
 
 static void begin_url(SyncFetch *fetch, SyncUrl *url, bool *secret);
 static char *expand_path(SyncFetch *fetch);
@@ -18,11 +18,6 @@ static void add_headers(SyncFetch *fetch,
 						JsonbValue *templates);
 static bool has_header(List *headers, const char *name);
 static void add_since(SyncFetch *fetch, SyncUrl *url);
-static void add_body(SyncFetch *fetch, SyncHttpRequest *request);
-static JsonbValue *fill_json(JsonbParseState **state,
-							 JsonbIteratorToken token,
-							 JsonbValue *value,
-							 SyncFetch *fetch);
 
 /*
  * Compose the request for the page at hand, in the current memory context.
@@ -41,6 +36,7 @@ sync_provider_compose(SyncFetch *fetch)
 	request->idle_timeout_ms = endpoint->idle_timeout_ms;
 	request->max_size = endpoint->max_size;
 	request->streamed = format && strcmp(format, "ndjson") == 0;
+	request->once = !sync_provider_is_harmless(fetch);
 
 	begin_url(fetch, &url, &request->hide_path);
 	if (fetch->pager.next_url == NULL)
@@ -52,8 +48,9 @@ sync_provider_compose(SyncFetch *fetch)
 	add_templates(fetch, &url, endpoint->provider->query);
 	add_headers(fetch, request, endpoint->headers);
 	add_headers(fetch, request, endpoint->provider->headers);
-	sync_provider_authenticate(fetch, &url, request);
-	add_body(fetch, request);
+	if (!fetch->preview)
+		sync_provider_authenticate(fetch, &url, request);
+	sync_provider_add_body(fetch, request);
 	if (!has_header(request->headers, "Accept"))
 		sync_provider_add_header(&request->headers,
 								 "Accept",
@@ -309,101 +306,4 @@ add_since(SyncFetch *fetch, SyncUrl *url)
 		since = sync_provider_format_time(since, format, shift_ms);
 	}
 	sync_provider_url_add(url, param, since);
-}
-
-/*
- * What is sent with the request.
- */
-static void
-add_body(SyncFetch *fetch, SyncHttpRequest *request)
-{
-	JsonbValue *body = fetch->endpoint->body;
-	char *kind = sync_kit_json_string(body, "kind");
-
-	if (kind == NULL)
-		return;
-	if (strcmp(kind, "form") == 0)
-	{
-		request->body = sync_provider_form(sync_kit_json_member(body, "fields"),
-										   &fetch->scope,
-										   NULL);
-		sync_provider_add_header(&request->headers,
-								 "Content-Type",
-								 "application/x-www-form-urlencoded");
-	}
-	else if (strcmp(kind, "json") == 0)
-	{
-		JsonbValue *value = sync_kit_json_member(body, "value");
-		JsonbParseState *state = NULL;
-
-		request->body =
-			sync_kit_json_text(fill_json(&state, WJB_DONE, value, fetch));
-		sync_provider_add_header(&request->headers,
-								 "Content-Type",
-								 "application/json");
-	}
-	else
-		ereport(ERROR,
-				errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				errmsg("endpoint \"%s\" takes rows, and gives none",
-					   fetch->endpoint->name),
-				errdetail("Its body is of kind \"%s\", for rows that are pushed.",
-						  kind));
-	request->body_length = strlen(request->body);
-}
-
-/*
- * Fill in the templates of JSON.  A text that is one placeholder of a parameter
- * or of a parent alone becomes its value, with its type; where there is none,
- * null.  "token" says what the value is to those around it.
- */
-static JsonbValue *
-fill_json(JsonbParseState **state,
-		  JsonbIteratorToken token,
-		  JsonbValue *value,
-		  SyncFetch *fetch)
-{
-	bool array = sync_kit_json_is_array(value);
-	JsonbValue *filled = value;
-	ListCell *cell;
-
-	if (value->type == jbvString)
-	{
-		char *text = sync_kit_json_text(value);
-		const char *missing;
-		char *expanded =
-			sync_provider_expand(text, &fetch->scope, SYNC_ENCODE_NOT, &missing);
-		size_t scope = strncmp(text, "{param.", 7) == 0	   ? 7
-					   : strncmp(text, "{parent.", 8) == 0 ? 8
-														   : 0;
-
-		filled = sync_kit_json_new_text(missing ? NULL : expanded);
-		if (scope && !missing && sync_provider_is_whole_url(text) &&
-			!strchr(text, '|'))
-			filled = sync_kit_json_member(scope == 7 ? fetch->scope.param
-													 : fetch->scope.parent,
-										  pnstrdup(text + scope,
-												   strlen(text) - scope - 1));
-	}
-	if (IsAJsonbScalar(value))
-	{
-		if (token != WJB_DONE)
-			(void) pushJsonbValue(state, token, filled);
-		return filled;
-	}
-
-	(void)
-		pushJsonbValue(state, array ? WJB_BEGIN_ARRAY : WJB_BEGIN_OBJECT, NULL);
-	foreach(cell, sync_kit_json_elements(value))
-		(void) fill_json(state, WJB_ELEM, lfirst(cell), fetch);
-	foreach(cell, sync_kit_json_members(value))
-	{
-		SyncJsonMember *member = lfirst(cell);
-
-		(void) pushJsonbValue(state,
-							  WJB_KEY,
-							  sync_kit_json_new_text(member->name));
-		(void) fill_json(state, WJB_VALUE, member->value, fetch);
-	}
-	return pushJsonbValue(state, array ? WJB_END_ARRAY : WJB_END_OBJECT, NULL);
 }

@@ -4,8 +4,8 @@
  *	  Templates: texts with {scope.name|filter} in them.
  *
  * The scopes are param (what the caller gave), credential, token, parent (the
- * row that a child is fetched for), and the single values tenant, since, each and
- * now.  Each value is encoded for the place it goes to, so that none can add a
+ * row that a child is fetched for), item (the row that is pushed), and the single
+ * values tenant, since, each, idempotency_key and now.  Each value is encoded for the place it goes to, so that none can add a
  * segment, a parameter or a header of its own.
  *
  *-------------------------------------------------------------------------
@@ -52,9 +52,9 @@ static bool is_one_of(const char *text, const char *const *choices);
 
 /* by their names; the members of the first kind have names of their own */
 static const char *const object_scopes[] =
-	{"param", "credential", "token", "parent", NULL};
+	{"param", "credential", "token", "parent", "item", NULL};
 static const char *const single_scopes[] =
-	{"tenant", "since", "each", "now", NULL};
+	{"tenant", "since", "each", "idempotency_key", "now", NULL};
 static const char *const filters[] =
 	{"sha1",
 	 "base64",
@@ -126,7 +126,7 @@ sync_provider_template_fault(const char *text, JsonbValue *params, List *fields)
 		ListCell *cell;
 
 		if (!has_object && !is_one_of(placeholder.scope, single_scopes))
-			return psprintf("It names \"%s\", which is none of param, credential, token, parent, tenant, since, each and now.",
+			return psprintf("It names \"%s\", which is none of param, credential, token, parent, item, tenant, since, each, idempotency_key and now.",
 							placeholder.scope);
 		if (has_object != (placeholder.name != NULL))
 			return psprintf(has_object
@@ -299,7 +299,8 @@ value_of(const Placeholder *placeholder, const SyncScope *scope)
 		return unconstify(char *,
 						  strcmp(name, "tenant") == 0  ? scope->tenant
 						  : strcmp(name, "since") == 0 ? scope->since
-													   : scope->each);
+						  : strcmp(name, "each") == 0  ? scope->each
+													  : scope->idempotency_key);
 
 	value = object_of(name, scope);
 	value = sync_kit_json_is_object(value)
@@ -321,6 +322,8 @@ object_of(const char *name, const SyncScope *scope)
 		return scope->credential;
 	if (strcmp(name, "token") == 0)
 		return scope->token;
+	if (strcmp(name, "item") == 0)
+		return scope->item;
 	return scope->parent;
 }
 
