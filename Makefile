@@ -70,6 +70,7 @@ REGRESS += streams_group
 REGRESS += history_outcome
 REGRESS += streams_watermark streams_xmin
 REGRESS += queue
+REGRESS += queue_waits
 REGRESS += providers
 REGRESS += history messages readonly rights rights_planted
 REGRESS += history_purge schedules jobs jobs_rights jobs_tasks stat_streams
@@ -81,6 +82,7 @@ ISOLATION += race_stream_types
 ISOLATION += race_undo
 ISOLATION += race_purge race_jobs
 ISOLATION += race_untrack
+ISOLATION += race_waits
 
 TAP_TESTS = 1
 PROVE_TESTS = test/t/*.pl

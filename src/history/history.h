@@ -49,6 +49,28 @@ typedef int64 (*SyncPurgeHook)(void);
 	"NOT EXISTS (SELECT FROM @extschema@.sync_history AS known" \
 	" WHERE known.history_id = " history_id ")"
 
+/*
+ * SQL: a row (queue_id, status) for each of the tasks in an array that failed for
+ * good or was cancelled, unless sync_history_set_retried was told of it since
+ */
+#define SYNC_HISTORY_GIVEN_UP(ids)                                         \
+	"SELECT given.queue_id, given.status FROM @extschema@.sync_history AS" \
+	" given WHERE given.queue_id = ANY (" ids                              \
+	") AND given.status <> 'success'" SYNC_HISTORY_IS_GIVEN_UP
+
+/* SQL: the same for the tasks of a group, of a role, that ended since a time */
+#define SYNC_HISTORY_GIVEN_UP_OF_GROUP(task_group, run_as, since)           \
+	"SELECT given.queue_id, given.status FROM @extschema@.sync_history AS"  \
+	" given WHERE given.queue_id IS NOT NULL AND given.status <> 'success'" \
+	" AND given.details -> 'task' ->> 'task_group' = " task_group           \
+	" AND given.details -> 'task' ->> 'run_as' = " run_as                   \
+	"::text AND given.started_at + given.duration >= " since                \
+		SYNC_HISTORY_IS_GIVEN_UP
+
+#define SYNC_HISTORY_IS_GIVEN_UP                             \
+	" AND given.status IN ('failed_permanent', 'cancelled')" \
+	" AND NOT coalesce(given.details ? 'retried', false)"
+
 /* An attempt at a task of the queue; what it points to belongs to the caller */
 typedef struct SyncAttempt
 {
@@ -104,6 +126,7 @@ extern void sync_history_on_purge(const char *what, SyncPurgeHook hook);
 extern int64 sync_history_purge(const Interval *keep, bool exact);
 
 /* in history_task.c */
+extern void sync_history_set_retried(int64 queue_id);
 extern void sync_history_on_attempts(SyncAttemptsHook hook);
 extern void sync_history_attempts(List *attempts);
 

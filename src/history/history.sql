@@ -57,6 +57,8 @@ CREATE TABLE sync_history_6 PARTITION OF sync_history FOR VALUES IN (6);
 CREATE TABLE sync_history_7 PARTITION OF sync_history FOR VALUES IN (7);
 CREATE INDEX sync_history_timing_partner_id_idx ON sync_history (timing_partner_id, started_at) WHERE timing_partner_id IS NOT NULL;
 CREATE INDEX sync_history_failed_task_idx ON sync_history (queue_id) WHERE queue_id IS NOT NULL AND status <> 'success';
+CREATE INDEX sync_history_failed_group_idx ON sync_history ((details -> 'task' ->> 'task_group'))
+	WHERE queue_id IS NOT NULL AND status <> 'success' AND details -> 'task' ->> 'task_group' IS NOT NULL;
 CREATE INDEX sync_history_started_at_idx ON sync_history USING brin (started_at);
 CREATE INDEX sync_history_stream_idx ON sync_history (subject, history_id) WHERE operation = 'stream' AND queue_id IS NULL;
 REVOKE ALL ON TABLE sync_history, sync_history_0, sync_history_1, sync_history_2, sync_history_3,
@@ -91,7 +93,7 @@ COMMENT ON COLUMN sync_history.unchanged IS 'Keys, or rows, that were right alre
 COMMENT ON COLUMN sync_history.deleted IS 'Rows that were deleted, or marked as deleted.';
 COMMENT ON COLUMN sync_history.rejected IS 'Rows that were put aside, in sync_rejects.';
 COMMENT ON COLUMN sync_history.bytes IS 'Bytes that came from another server, or from files.';
-COMMENT ON COLUMN sync_history.details IS 'The counts of each step of the run, by its name; which run it took back (undoes), what of the checks did not hold (checks).';
+COMMENT ON COLUMN sync_history.details IS 'The counts of each step of the run, by its name; which run it took back (undoes), what of the checks did not hold (checks); of a task that failed for good or was cancelled, the task, and whether it was retried.';
 COMMENT ON COLUMN sync_history.error_sqlstate IS 'SQLSTATE of the error of a failed run.';
 COMMENT ON COLUMN sync_history.error_message IS 'Message of that error.';
 COMMENT ON COLUMN sync_history.error_detail IS 'Detail of that error.';

@@ -22,6 +22,7 @@
 #include "kit/kit_ident.h"
 #include "kit/kit_insert.h"
 #include "kit/kit_settings.h"
+#include "kit/kit_spi.h"
 
 /* The columns that are written */
 enum
@@ -148,6 +149,25 @@ sync_history_attempts(List *attempts)
 	table_close(slot, NoLock);
 	if (attempts_hook)
 		attempts_hook(attempts);
+}
+
+/*
+ * A task that was given up is tried again: what was noted then is past.
+ */
+void
+sync_history_set_retried(int64 queue_id)
+{
+	const char *values[] = {psprintf(INT64_FORMAT, queue_id)};
+
+	(void)
+		sync_kit_spi_run_own("UPDATE @extschema@.sync_history"
+							 " SET details = details || '{\"retried\": true}'"
+							 " WHERE queue_id = $1::bigint AND status <> 'success'"
+							 " AND status IN ('failed_permanent', 'cancelled')",
+							 sync_kit_text_params(lengthof(values), values),
+							 false,
+							 NULL,
+							 NULL);
 }
 
 /*

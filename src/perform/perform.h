@@ -16,6 +16,7 @@
 #include "commands/trigger.h"
 
 #include "queue/queue.h"
+#include "queue/queue_wait.h"
 
 /* How an attempt ended */
 typedef struct SyncResult
@@ -34,6 +35,7 @@ typedef struct SyncRound
 	int performed;		/* tasks */
 	int failed;			/* and how many of them failed */
 	List *attempts;		/* for history, of SyncAttempt */
+	SyncLeft left;		/* tasks that are no longer in the queue */
 	SyncTask *external; /* is to be performed in a transaction of its own */
 } SyncRound;
 
@@ -47,6 +49,11 @@ typedef struct SyncBatchSize
 extern bool sync_perform_batch(SyncRound *round, int max);
 extern void sync_perform_external(SyncRound *round);
 extern bool sync_perform_sweep(SyncRound *round);
+
+/* in perform_wait.c */
+extern void sync_perform_sweep_waits(SyncRound *round);
+extern void sync_perform_find_left(SyncRound *round);
+extern void sync_perform_free(SyncRound *round, void (*commit)(void));
 
 /* in perform_attempt.c */
 extern void sync_perform_attempt(SyncRound *round,

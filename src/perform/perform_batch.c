@@ -153,6 +153,7 @@ sync_perform_sweep(SyncRound *round)
 	foreach(cell, sync_queue_stuck(queue))
 		sync_perform_settle_stuck(round, queue, lfirst(cell));
 	sync_perform_write_history(round);
+	sync_perform_sweep_waits(round);
 	PopActiveSnapshot();
 	table_close(queue, NoLock);
 	return true;

@@ -16,6 +16,7 @@
 #include "kit/kit_settings.h"
 #include "kit/kit_spi.h"
 #include "perform/perform.h"
+#include "shmem/shmem_waits.h"
 #include "shmem/shmem_workers.h"
 
 /* a batch that takes longer is too large */
@@ -33,6 +34,7 @@ void
 sync_perform_process(int max_tasks)
 {
 	sync_shmem_lanes_use_own();
+	sync_shmem_waits_use_own();
 	(void) sync_shmem_workers_enter(SYNC_WORKER_SESSION);
 	PG_TRY();
 	{
@@ -101,6 +103,9 @@ sync_perform_round(SyncRound *round,
 			commit();
 			MemoryContextSwitchTo(context);
 		}
+		sync_perform_find_left(round);
+		sync_perform_free(round, commit);
+		MemoryContextSwitchTo(context);
 		start = GetCurrentTimestamp();
 		worked = sync_perform_batch(round, Min(max, size->limit));
 		commit();
@@ -114,6 +119,8 @@ sync_perform_round(SyncRound *round,
 			commit();
 			sync_shmem_workers_set_task(0, InvalidTransactionId);
 		}
+		MemoryContextSwitchTo(context);
+		sync_perform_free(round, commit);
 	}
 	PG_FINALLY();
 	{

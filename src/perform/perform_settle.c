@@ -174,4 +174,7 @@ note(SyncRound *round, SyncTask *task, SyncResult *result, const char *status)
 	attempt->details = result->details;
 	attempt->error = result->error;
 	round->attempts = lappend(round->attempts, attempt);
+	/* other words are those of tasks that stay */
+	if (strcmp(status, "failed") != 0 && strcmp(status, "stuck") != 0)
+		sync_queue_add_left(&round->left, task->queue_id);
 }

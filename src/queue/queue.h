@@ -7,7 +7,8 @@
  * perform tasks (queue_offer.c).  These claim them in batches (queue_claim.c),
  * each begun by taking its row out (queue_row.c) in the transaction that
  * performs it, or, for the external kind, by a lease (queue_lease.c), and
- * put back those that are to be tried again (queue_settle.c).
+ * put back those that are to be tried again (queue_settle.c).  Those that wait
+ * for others are no part of this until they are freed (queue_wait.c).
  *
  *-------------------------------------------------------------------------
  */

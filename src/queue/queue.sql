@@ -70,20 +70,32 @@ CREATE TABLE sync_queue (
 	lane bigint NOT NULL,
 	created_at timestamptz NOT NULL DEFAULT now(),
 	last_error text,
+	after bigint[],
+	after_group text,
+	on_failure text,
+	task_group text,
+	waiting_on bigint,
 	CONSTRAINT sync_queue_pkey PRIMARY KEY (queue_id),
 	CONSTRAINT sync_queue_sync_direction_check CHECK (sync_direction IN ('pull', 'push')),
 	CONSTRAINT sync_queue_priority_check CHECK (priority BETWEEN 0 AND 100),
 	CONSTRAINT sync_queue_scheduled_time_check CHECK (isfinite(scheduled_time)),
-	CONSTRAINT sync_queue_status_check CHECK (status IN ('pending', 'running', 'completed', 'failed', 'cancelled')),
+	CONSTRAINT sync_queue_status_check CHECK (status IN ('waiting', 'pending', 'running', 'completed', 'failed', 'cancelled')),
 	CONSTRAINT sync_queue_attempt_check CHECK (attempt >= 0),
 	CONSTRAINT sync_queue_max_attempts_check CHECK (max_attempts > 0),
 	CONSTRAINT sync_queue_lease_check CHECK ((status = 'running') = (lease_until IS NOT NULL)
-		AND (lease_until IS NULL) = (worker_pid IS NULL))
+		AND (lease_until IS NULL) = (worker_pid IS NULL)),
+	CONSTRAINT sync_queue_waiting_check CHECK ((status = 'waiting') = (waiting_on IS NOT NULL)
+		AND (status <> 'waiting' OR after IS NOT NULL OR after_group IS NOT NULL)
+		AND (status NOT IN ('pending', 'running') OR (after IS NULL AND after_group IS NULL))),
+	CONSTRAINT sync_queue_on_failure_check CHECK (on_failure IN ('fail', 'run')),
+	CONSTRAINT sync_queue_group_check CHECK (task_group <> '' AND after_group <> '' AND task_group <> after_group)
 ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000);
 CREATE INDEX sync_queue_due_idx ON sync_queue (priority, lane, scheduled_time, queue_id) WHERE status = 'pending';
 CREATE INDEX sync_queue_lease_until_idx ON sync_queue (lease_until) WHERE status = 'running';
 CREATE UNIQUE INDEX sync_queue_unique_key_idx ON sync_queue (unique_key) WHERE unique_key IS NOT NULL;
 CREATE INDEX sync_queue_sync_job_id_idx ON sync_queue (sync_job_id) WHERE sync_job_id IS NOT NULL;
+CREATE INDEX sync_queue_waiting_on_idx ON sync_queue (waiting_on) WHERE status = 'waiting';
+CREATE INDEX sync_queue_task_group_idx ON sync_queue (run_as, task_group, queue_id) WHERE task_group IS NOT NULL;
 REVOKE ALL ON TABLE sync_queue FROM PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('sync_queue', '');
 SELECT pg_catalog.pg_extension_config_dump('sync_queue_queue_id_seq', '');
@@ -98,7 +110,7 @@ COMMENT ON COLUMN sync_queue.operation_type IS 'What is to be done, as sync_oper
 COMMENT ON COLUMN sync_queue.sync_direction IS 'pull: from the provider to here; push: from here to there.';
 COMMENT ON COLUMN sync_queue.priority IS 'Lower first, from 0 to 100; each failed attempt adds 1.';
 COMMENT ON COLUMN sync_queue.scheduled_time IS 'Not before; of one priority, the earlier goes first.';
-COMMENT ON COLUMN sync_queue.status IS 'pending, or running for a task of kind external that is at work. Set it to cancelled to cancel one that is pending. The other words are those of tasks that leave.';
+COMMENT ON COLUMN sync_queue.status IS 'pending; waiting for other tasks; or running, for a task of kind external that is at work. Set it to cancelled to cancel one that is pending or waiting. The other words are those of tasks that leave.';
 COMMENT ON COLUMN sync_queue.payload IS 'What the handler is given.';
 COMMENT ON COLUMN sync_queue.attempt IS 'How many attempts were begun.';
 COMMENT ON COLUMN sync_queue.max_attempts IS 'How many there may be; NULL: as its operation type says.';
@@ -110,6 +122,11 @@ COMMENT ON COLUMN sync_queue.worker_pid IS 'Process that is at work on it.';
 COMMENT ON COLUMN sync_queue.lane IS 'Computed: tasks of one tenant, provider and operation type are in one lane, which is taken in order.';
 COMMENT ON COLUMN sync_queue.created_at IS 'When it was put into the queue.';
 COMMENT ON COLUMN sync_queue.last_error IS 'Why its last attempt failed.';
+COMMENT ON COLUMN sync_queue.after IS 'Tasks that it waits for, by their queue_id, all put in before it; NULL once they are done.';
+COMMENT ON COLUMN sync_queue.after_group IS 'Group that it waits for: until no task of its role in that task_group is in the queue; NULL once that is so.';
+COMMENT ON COLUMN sync_queue.on_failure IS 'What becomes of it when one that it waits for fails for good or is cancelled: fail (NULL: likewise): it fails too; run: it is performed all the same.';
+COMMENT ON COLUMN sync_queue.task_group IS 'Group that it is part of.';
+COMMENT ON COLUMN sync_queue.waiting_on IS 'Of a waiting one: one of those that it waits for, after which it is looked at again; 0: soon.';
 
 CREATE TABLE sync_queue_pauses (
 	provider_name text,
@@ -141,11 +158,11 @@ CREATE FUNCTION sync_queue_left() RETURNS trigger
 	LANGUAGE c AS 'MODULE_PATHNAME', 'sync_sql_queue_left';
 REVOKE ALL ON FUNCTION sync_queue_left() FROM PUBLIC;
 COMMENT ON FUNCTION sync_queue_left() IS
-'Sees tasks that were cancelled or deleted by hand out of the queue and into history.';
+'Sees tasks that were cancelled or deleted by hand, or that failed with what they waited for, out of the queue and into history.';
 CREATE TRIGGER sync_queue_cancelled AFTER UPDATE OF status ON sync_queue
-	FOR EACH ROW WHEN (NEW.status = 'cancelled') EXECUTE FUNCTION sync_queue_left();
+	FOR EACH ROW WHEN (NEW.status IN ('cancelled', 'failed')) EXECUTE FUNCTION sync_queue_left();
 CREATE TRIGGER sync_queue_deleted AFTER DELETE ON sync_queue
-	FOR EACH ROW WHEN (OLD.status = 'pending') EXECUTE FUNCTION sync_queue_left();
+	FOR EACH ROW WHEN (OLD.status IN ('waiting', 'pending')) EXECUTE FUNCTION sync_queue_left();
 
 CREATE FUNCTION sync_operation_types_check() RETURNS trigger
 	LANGUAGE c AS 'MODULE_PATHNAME', 'sync_sql_operation_types_check';
@@ -170,11 +187,13 @@ CREATE FUNCTION sync_enqueue(operation_type text, payload jsonb DEFAULT '{}',
 	provider_name text DEFAULT NULL, sync_direction text DEFAULT 'pull',
 	priority integer DEFAULT 5, scheduled_time timestamptz DEFAULT now(),
 	unique_key text DEFAULT NULL, on_duplicate text DEFAULT 'keep',
-	max_attempts integer DEFAULT NULL, sync_job_id uuid DEFAULT NULL) RETURNS bigint
+	max_attempts integer DEFAULT NULL, sync_job_id uuid DEFAULT NULL,
+	after bigint[] DEFAULT NULL, after_group text DEFAULT NULL, on_failure text DEFAULT 'fail',
+	task_group text DEFAULT NULL) RETURNS bigint
 	LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'sync_sql_enqueue';
-REVOKE ALL ON FUNCTION sync_enqueue(text, jsonb, bigint, bigint, text, text, integer, timestamptz, text, text, integer, uuid) FROM PUBLIC;
-COMMENT ON FUNCTION sync_enqueue(text, jsonb, bigint, bigint, text, text, integer, timestamptz, text, text, integer, uuid) IS
-'Put a task into the queue, to be performed as the current role once the transaction has committed; returns its queue_id. Where a task with this unique_key is there already, on_duplicate decides: keep it and return its queue_id; replace it, if it is still pending; or fail. SQLSTATEs: 42704 no such operation type, 23505 duplicate.';
+REVOKE ALL ON FUNCTION sync_enqueue(text, jsonb, bigint, bigint, text, text, integer, timestamptz, text, text, integer, uuid, bigint[], text, text, text) FROM PUBLIC;
+COMMENT ON FUNCTION sync_enqueue(text, jsonb, bigint, bigint, text, text, integer, timestamptz, text, text, integer, uuid, bigint[], text, text, text) IS
+'Put a task into the queue, to be performed as the current role once the transaction has committed; returns its queue_id. Where a task with this unique_key is there already, on_duplicate decides: keep it and return its queue_id; replace it, if it is still pending or waiting; or fail. A task waits until the tasks of after, and those in the group after_group, have left the queue; on_failure says whether it fails with them, or runs all the same. SQLSTATEs: 42704 no such operation type, 23505 duplicate, 22023 it cannot wait for that.';
 
 CREATE FUNCTION sync_enqueue_many(tasks jsonb) RETURNS bigint
 	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'sync_sql_enqueue_many';
@@ -194,13 +213,13 @@ CREATE FUNCTION sync_cancel(queue_id bigint) RETURNS boolean
 	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'sync_sql_cancel';
 REVOKE ALL ON FUNCTION sync_cancel(bigint) FROM PUBLIC;
 COMMENT ON FUNCTION sync_cancel(bigint) IS
-'Cancel a task: one that is pending leaves the queue, one that is at work is stopped. True where there was one. Of your own tasks, or those of a role that you are a member of.';
+'Cancel a task: one that is pending or waits leaves the queue, one that is at work is stopped. True where there was one. Of your own tasks, or those of a role that you are a member of.';
 
 CREATE FUNCTION sync_retry(queue_id bigint) RETURNS bigint
 	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'sync_sql_retry';
 REVOKE ALL ON FUNCTION sync_retry(bigint) FROM PUBLIC;
 COMMENT ON FUNCTION sync_retry(bigint) IS
-'Try a task again now: one that waits for its next attempt, or one that failed for good or was cancelled, which is put into the queue anew with all its attempts. Returns its queue_id.';
+'Try a task again now: one that waits for its next attempt, or one that failed for good or was cancelled, which is put into the queue anew with all its attempts; what it waited for and is there no more it does not mind any longer. Returns its queue_id.';
 
 CREATE FUNCTION sync_pause(provider_name text DEFAULT NULL, operation_type text DEFAULT NULL) RETURNS boolean
 	LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'sync_sql_pause';
@@ -224,13 +243,13 @@ CREATE FUNCTION sync_status(timing_partner_id bigint, recent integer DEFAULT 10)
 	LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'sync_sql_status';
 REVOKE ALL ON FUNCTION sync_status(bigint, integer) FROM PUBLIC;
 COMMENT ON FUNCTION sync_status(bigint, integer) IS
-'How a tenant''s syncs are going: recent_syncs, the last ones; last_successful_sync, its time; pending_jobs, how many tasks wait or are at work.';
+'How a tenant''s syncs are going: recent_syncs, the last ones; last_successful_sync, its time; pending_jobs, how many tasks are in the queue, and waiting_jobs, how many of them wait for others.';
 
 CREATE VIEW sync_stat_queue AS
 SELECT q.operation_type, q.provider_name, q.status, count(*) AS tasks,
-	count(*) FILTER (WHERE q.scheduled_time <= now()) AS due,
-	coalesce(max(now() - q.scheduled_time) FILTER (WHERE q.scheduled_time <= now()), '0') AS oldest_due,
-	min(q.scheduled_time) FILTER (WHERE q.scheduled_time > now()) AS next_due,
+	count(*) FILTER (WHERE q.scheduled_time <= now() AND q.status <> 'waiting') AS due,
+	coalesce(max(now() - q.scheduled_time) FILTER (WHERE q.scheduled_time <= now() AND q.status <> 'waiting'), '0') AS oldest_due,
+	min(q.scheduled_time) FILTER (WHERE q.scheduled_time > now() AND q.status <> 'waiting') AS next_due,
 	EXISTS (SELECT FROM sync_queue_pauses p
 		WHERE coalesce(p.provider_name = q.provider_name, p.provider_name IS NULL)
 		AND coalesce(p.operation_type, q.operation_type) = q.operation_type) AS paused
@@ -239,7 +258,7 @@ REVOKE ALL ON TABLE sync_stat_queue FROM PUBLIC;
 COMMENT ON VIEW sync_stat_queue IS 'What waits and what is at work, by kind.';
 COMMENT ON COLUMN sync_stat_queue.operation_type IS 'What is to be done.';
 COMMENT ON COLUMN sync_stat_queue.provider_name IS 'Provider that it talks to.';
-COMMENT ON COLUMN sync_stat_queue.status IS 'pending or running.';
+COMMENT ON COLUMN sync_stat_queue.status IS 'waiting (for other tasks), pending or running.';
 COMMENT ON COLUMN sync_stat_queue.tasks IS 'How many there are.';
 COMMENT ON COLUMN sync_stat_queue.due IS 'How many of them are due.';
 COMMENT ON COLUMN sync_stat_queue.oldest_due IS 'How long the oldest of these has been due.';

@@ -71,7 +71,7 @@ sync_queue_cancel(int64 queue_id)
 		if (sync_queue_run("UPDATE @extschema@.sync_queue SET status = 'cancelled'"
 						   " WHERE queue_id = (SELECT q.queue_id"
 						   " FROM @extschema@.sync_queue q WHERE q.queue_id = $1"
-						   " AND q.status = 'pending' FOR UPDATE SKIP LOCKED)",
+						   " AND q.status IN ('waiting', 'pending') FOR UPDATE SKIP LOCKED)",
 						   id_param(queue_id),
 						   NULL,
 						   NULL) == 1)
@@ -111,6 +111,7 @@ sync_queue_retry(int64 queue_id)
 						   given_up,
 						   sync_queue_take_text,
 						   &result);
+		sync_queue_set_retried(queue_id);
 		return result;
 	}
 	(void)
@@ -120,10 +121,15 @@ sync_queue_retry(int64 queue_id)
 					   id_param(queue_id),
 					   sync_queue_take_text,
 					   &result);
-	if (result == NULL)
+	if (result == NULL && task.running)
 		ereport(ERROR,
 				errcode(ERRCODE_OBJECT_IN_USE),
 				errmsg("task " INT64_FORMAT " is running", queue_id));
+	if (result == NULL)
+		ereport(ERROR,
+				errcode(ERRCODE_OBJECT_IN_USE),
+				errmsg("task " INT64_FORMAT " waits for others", queue_id),
+				errhint("To have it wait no longer, set \"after\" and \"after_group\" to NULL."));
 	return result;
 }
 

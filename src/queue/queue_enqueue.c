@@ -17,18 +17,22 @@
 #define COLUMNS                                                             \
 	"(operation_type, payload, timing_partner_id, event_id, provider_name," \
 	" sync_direction, priority, scheduled_time, unique_key, max_attempts,"  \
-	" sync_job_id, run_as)"
-#define VALUES			 "($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
+	" sync_job_id, run_as, after, after_group, on_failure, task_group)"
+#define VALUES                                                      \
+	"($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14," \
+	" nullif($15, 'fail'), $16)"
 #define PARAM_UNIQUE_KEY 8
+#define PARAM_ON_FAILURE 14
 
 /* A task that is there already */
 typedef struct Present
 {
 	char *queue_id; /* NULL: there is none */
 	Oid run_as;
-	bool pending;
+	bool begun; /* it is at work */
 } Present;
 
+static void check_on_failure(const ParamExternData *param);
 static char *replace_present(ParamListInfo params, Present *present);
 static void take_present(void *present, int ncells, char **cells);
 
@@ -44,6 +48,7 @@ sync_queue_enqueue(ParamListInfo params, const char *on_duplicate)
 	bool replace = strcmp(on_duplicate, "replace") == 0;
 	char *queue_id = NULL;
 
+	check_on_failure(&params->params[PARAM_ON_FAILURE]);
 	if (!keep && !replace && strcmp(on_duplicate, "fail") != 0)
 		ereport(ERROR,
 				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -75,7 +80,7 @@ sync_queue_enqueue(ParamListInfo params, const char *on_duplicate)
 		if (queue_id)
 			return queue_id;
 		(void)
-			sync_queue_run("SELECT queue_id, run_as::oid, status = 'pending'"
+			sync_queue_run("SELECT queue_id, run_as::oid, status = 'running'"
 						   " FROM @extschema@.sync_queue WHERE unique_key = $9",
 						   params,
 						   take_present,
@@ -97,6 +102,22 @@ sync_queue_enqueue(ParamListInfo params, const char *on_duplicate)
 }
 
 /*
+ * Raise unless that is what a task can do when others fail.
+ */
+static void
+check_on_failure(const ParamExternData *param)
+{
+	const char *word =
+		param->isnull ? "fail" : TextDatumGetCString(param->value);
+
+	if (strcmp(word, "fail") != 0 && strcmp(word, "run") != 0)
+		ereport(ERROR,
+				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("unrecognized value for on_failure: \"%s\"", word),
+				errhint("It is fail or run."));
+}
+
+/*
  * Put many tasks into the queue, given as a jsonb array; those whose unique
  * key is there are left out.  Returns how many went in.
  */
@@ -113,11 +134,13 @@ sync_queue_enqueue_many(Datum tasks)
 		" t.timing_partner_id, t.event_id, t.provider_name,"
 		" coalesce(t.sync_direction, 'pull'), coalesce(t.priority, 5),"
 		" coalesce(t.scheduled_time, now()), t.unique_key, t.max_attempts,"
-		" t.sync_job_id, $2 "
+		" t.sync_job_id, $2, t.after, t.after_group,"
+		" nullif(t.on_failure, 'fail'), t.task_group "
 		"FROM jsonb_to_recordset($1) AS t (operation_type text, payload jsonb,"
 		" timing_partner_id bigint, event_id bigint, provider_name text,"
 		" sync_direction text, priority integer, scheduled_time timestamptz,"
-		" unique_key text, max_attempts integer, sync_job_id uuid) "
+		" unique_key text, max_attempts integer, sync_job_id uuid,"
+		" after bigint[], after_group text, on_failure text, task_group text) "
 		"ON CONFLICT (unique_key) WHERE unique_key IS NOT NULL DO NOTHING",
 		params,
 		NULL,
@@ -133,7 +156,7 @@ replace_present(ParamListInfo params, Present *present)
 {
 	char *queue_id = NULL;
 
-	if (!present->pending)
+	if (present->begun)
 		ereport(ERROR,
 				errcode(ERRCODE_OBJECT_IN_USE),
 				errmsg("task %s is running, and cannot be replaced",
@@ -148,9 +171,10 @@ replace_present(ParamListInfo params, Present *present)
 					   " payload = $2, timing_partner_id = $3, event_id = $4,"
 					   " provider_name = $5, sync_direction = $6, priority = $7,"
 					   " scheduled_time = $8, max_attempts = $10,"
-					   " sync_job_id = $11, run_as = $12, attempt = 0,"
-					   " last_error = NULL"
-					   " WHERE unique_key = $9 AND status = 'pending'"
+					   " sync_job_id = $11, run_as = $12, after = $13,"
+					   " after_group = $14, on_failure = nullif($15, 'fail'),"
+					   " task_group = $16, attempt = 0, last_error = NULL"
+					   " WHERE unique_key = $9 AND status IN ('waiting', 'pending')"
 					   " RETURNING queue_id",
 					   params,
 					   sync_queue_take_text,
@@ -168,5 +192,5 @@ take_present(void *arg, int ncells, char **cells)
 
 	present->queue_id = pstrdup(cells[0]);
 	present->run_as = atooid(cells[1]);
-	present->pending = cells[2][0] == 't';
+	present->begun = cells[2][0] == 't';
 }

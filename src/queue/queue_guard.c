@@ -4,7 +4,8 @@
  *	  The triggers of sync_queue: whoever writes into it, by whatever SQL, does
  *	  it by these rules.
  *
- * A new task is stamped with its role and its lane, and offered at commit.
+ * A new task is stamped with its role and its lane, and offered at commit, or,
+ * where it waits for others, announced.
  * Only whoever could become the role that a task runs as may touch it: to
  * change the payload of another's task would be to act with its rights.
  *
@@ -44,6 +45,23 @@ static const SyncQueueColumn fixed[] = {
 	SYNC_QUEUE_RUN_AS,
 	SYNC_QUEUE_LEASE_UNTIL,
 	SYNC_QUEUE_WORKER_PID,
+	SYNC_QUEUE_WAITING_ON,
+};
+
+/* what decides whether a task waits, and for what */
+static const SyncQueueColumn deciding[] = {
+	SYNC_QUEUE_AFTER,
+	SYNC_QUEUE_AFTER_GROUP,
+	SYNC_QUEUE_RUN_AS,
+};
+
+/* what is written into a row before it goes into the table */
+static const SyncQueueColumn stamped[] = {
+	SYNC_QUEUE_RUN_AS,
+	SYNC_QUEUE_LANE,
+	SYNC_QUEUE_STATUS,
+	SYNC_QUEUE_AFTER,
+	SYNC_QUEUE_WAITING_ON,
 };
 
 static bool engine = false; /* the statement at work is one of our own */
@@ -55,7 +73,13 @@ static void check_owner(const GuardedRow *row);
 static bool is_trusted(void);
 static void check_insert(GuardedRow *row);
 static void check_update(GuardedRow *row, const GuardedRow *old);
-static HeapTuple stamp(GuardedRow *row, HeapTuple tuple);
+static bool is_same(const GuardedRow *row,
+					const GuardedRow *old,
+					SyncQueueColumn column);
+static HeapTuple stamp(GuardedRow *row, const GuardedRow *old, HeapTuple tuple);
+static void set_lane(GuardedRow *row);
+static bool set_waiting(GuardedRow *row, const GuardedRow *old);
+static void set(GuardedRow *row, SyncQueueColumn column, Datum value);
 static void offer_row(const GuardedRow *row);
 
 /*
@@ -113,7 +137,7 @@ sync_queue_guard(TriggerData *trigger)
 	if (TRIGGER_FIRED_BY_INSERT(trigger->tg_event))
 	{
 		check_insert(&old);
-		return stamp(&old, trigger->tg_trigtuple);
+		return stamp(&old, NULL, trigger->tg_trigtuple);
 	}
 	if (TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
 	{
@@ -123,7 +147,7 @@ sync_queue_guard(TriggerData *trigger)
 	}
 	read_row(&row, trigger->tg_newtuple, RelationGetDescr(trigger->tg_relation));
 	check_update(&row, &old);
-	return stamp(&row, trigger->tg_newtuple);
+	return stamp(&row, &old, trigger->tg_newtuple);
 }
 
 /*
@@ -132,11 +156,17 @@ sync_queue_guard(TriggerData *trigger)
 static void
 read_row(GuardedRow *row, HeapTuple tuple, TupleDesc desc)
 {
+	Datum values[MaxHeapAttributeNumber];
+	bool nulls[MaxHeapAttributeNumber];
+
 	row->desc = desc;
 	sync_queue_find_columns(desc, &row->columns);
+	heap_deform_tuple(tuple, desc, values, nulls);
 	for (int i = 0; i < SYNC_QUEUE_NCOLUMNS; i++)
-		row->values[i] =
-			heap_getattr(tuple, row->columns.number[i], desc, &row->nulls[i]);
+	{
+		row->values[i] = values[row->columns.number[i] - 1];
+		row->nulls[i] = nulls[row->columns.number[i] - 1];
+	}
 }
 
 /*
@@ -199,10 +229,7 @@ check_insert(GuardedRow *row)
 	char *name;
 
 	if (is_null(row, SYNC_QUEUE_RUN_AS))
-	{
-		row->values[SYNC_QUEUE_RUN_AS] = ObjectIdGetDatum(GetUserId());
-		row->nulls[SYNC_QUEUE_RUN_AS] = false;
-	}
+		set(row, SYNC_QUEUE_RUN_AS, ObjectIdGetDatum(GetUserId()));
 	if (restored && !engine)
 		return;
 	sync_queue_check_step(SYNC_TASK_NONE, status, false);
@@ -233,37 +260,72 @@ check_update(GuardedRow *row, const GuardedRow *old)
 		return;
 	for (int i = 0; i < lengthof(fixed); i++)
 	{
-		SyncQueueColumn column = fixed[i];
-		Form_pg_attribute attribute =
-			TupleDescAttr(row->desc, row->columns.number[column] - 1);
-
-		if (row->nulls[column] == old->nulls[column] &&
-			(row->nulls[column] || datumIsEqual(row->values[column],
-												old->values[column],
-												attribute->attbyval,
-												attribute->attlen)))
+		if (is_same(row, old, fixed[i]))
 			continue;
 		ereport(ERROR,
 				errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				errmsg("cannot change \"%s\" of a task",
-					   NameStr(attribute->attname)),
+					   NameStr(TupleDescAttr(row->desc,
+											 row->columns.number[fixed[i]] - 1)
+								   ->attname)),
 				errdetail("Task " INT64_FORMAT ".",
 						  DatumGetInt64(old->values[SYNC_QUEUE_QUEUE_ID])));
 	}
 }
 
 /*
- * Write the role and the lane into a row, and have it offered.
+ * Is there the same value in a column?
+ */
+static bool
+is_same(const GuardedRow *row, const GuardedRow *old, SyncQueueColumn column)
+{
+	Form_pg_attribute attribute =
+		TupleDescAttr(row->desc, row->columns.number[column] - 1);
+
+	return row->nulls[column] == old->nulls[column] &&
+		   (row->nulls[column] || datumIsEqual(row->values[column],
+											   old->values[column],
+											   attribute->attbyval,
+											   attribute->attlen));
+}
+
+/*
+ * Write the role, the lane and whether it waits into a row, and have it offered.
+ * "old" is the row before, or NULL where it is new.
  */
 static HeapTuple
-stamp(GuardedRow *row, HeapTuple tuple)
+stamp(GuardedRow *row, const GuardedRow *old, HeapTuple tuple)
 {
-	int numbers[] = {
-		row->columns.number[SYNC_QUEUE_RUN_AS],
-		row->columns.number[SYNC_QUEUE_LANE],
-	};
-	Datum values[lengthof(numbers)];
-	bool nulls[lengthof(numbers)] = {false};
+	int numbers[lengthof(stamped)];
+	Datum values[lengthof(stamped)];
+	bool nulls[lengthof(stamped)];
+
+	set_lane(row);
+	if (set_waiting(row, old))
+		sync_queue_announce_at_commit();
+	else if (status_of(row) == SYNC_TASK_PENDING)
+		offer_row(row);
+
+	for (int i = 0; i < lengthof(stamped); i++)
+	{
+		numbers[i] = row->columns.number[stamped[i]];
+		values[i] = row->values[stamped[i]];
+		nulls[i] = row->nulls[stamped[i]];
+	}
+	return heap_modify_tuple_by_cols(tuple,
+									 row->desc,
+									 lengthof(stamped),
+									 numbers,
+									 values,
+									 nulls);
+}
+
+/*
+ * Compute the lane of a row.
+ */
+static void
+set_lane(GuardedRow *row)
+{
 	StringInfoData key;
 
 	initStringInfo(&key);
@@ -281,22 +343,54 @@ stamp(GuardedRow *row, HeapTuple tuple)
 		appendStringInfoString(&key,
 							   TextDatumGetCString(row->values
 													   [SYNC_QUEUE_OPERATION_TYPE]));
-
-	row->values[SYNC_QUEUE_LANE] =
+	set(row,
+		SYNC_QUEUE_LANE,
 		UInt64GetDatum(hash_bytes_extended((unsigned char *) key.data,
 										   key.len,
-										   0));
-	if (status_of(row) == SYNC_TASK_PENDING)
-		offer_row(row);
+										   0)));
+}
 
-	values[0] = row->values[SYNC_QUEUE_RUN_AS];
-	values[1] = row->values[SYNC_QUEUE_LANE];
-	return heap_modify_tuple_by_cols(tuple,
-									 row->desc,
-									 lengthof(numbers),
-									 numbers,
-									 values,
-									 nulls);
+/*
+ * A task that is to wait for others is waiting, and one that is not, is not:
+ * have a row say so.  Returns whether somebody has to find out what holds it.
+ */
+static bool
+set_waiting(GuardedRow *row, const GuardedRow *old)
+{
+	SyncTaskStatus status = status_of(row);
+	bool waits;
+	bool decided = old != NULL;
+
+	if (!is_null(row, SYNC_QUEUE_AFTER) && !is_null(row, SYNC_QUEUE_QUEUE_ID) &&
+		sync_queue_check_after(DatumGetInt64(row->values[SYNC_QUEUE_QUEUE_ID]),
+							   row->values[SYNC_QUEUE_AFTER]) == 0)
+		row->nulls[SYNC_QUEUE_AFTER] = true;
+	waits = !is_null(row, SYNC_QUEUE_AFTER) ||
+			!is_null(row, SYNC_QUEUE_AFTER_GROUP);
+	if (waits && status == SYNC_TASK_PENDING)
+		set(row, SYNC_QUEUE_STATUS, CStringGetTextDatum("waiting"));
+	else if (!waits && status == SYNC_TASK_WAITING)
+		set(row, SYNC_QUEUE_STATUS, CStringGetTextDatum("pending"));
+	if (status_of(row) != SYNC_TASK_WAITING)
+	{
+		row->nulls[SYNC_QUEUE_WAITING_ON] = true;
+		return false;
+	}
+	for (int i = 0; i < lengthof(deciding) && decided; i++)
+		decided = is_same(row, old, deciding[i]);
+	if (!decided || is_null(row, SYNC_QUEUE_WAITING_ON))
+		set(row, SYNC_QUEUE_WAITING_ON, Int64GetDatum(0));
+	return DatumGetInt64(row->values[SYNC_QUEUE_WAITING_ON]) == 0;
+}
+
+/*
+ * Let a row have a value in a column.
+ */
+static void
+set(GuardedRow *row, SyncQueueColumn column, Datum value)
+{
+	row->values[column] = value;
+	row->nulls[column] = false;
 }
 
 /*

@@ -22,6 +22,7 @@
 
 #include "queue/queue_row.h"
 #include "shmem/shmem_segment.h"
+#include "shmem/shmem_waits.h"
 #include "shmem/shmem_workers.h"
 
 /* so many lanes are noted one by one; of more, a sweep finds the tasks */
@@ -33,6 +34,8 @@ typedef struct Offers
 	int n;
 	SyncOffer offers[OFFERS_MAX];
 	bool sweep;
+	bool announce; /* tasks that wait for others */
+	bool left;	   /* some have left, for which others may wait */
 } Offers;
 
 static Offers at_commit;
@@ -73,6 +76,27 @@ sync_queue_sweep_at_commit(void)
 {
 	watch();
 	at_commit.sweep = true;
+}
+
+/*
+ * Have tasks that wait for others looked at when this transaction commits.
+ */
+void
+sync_queue_announce_at_commit(void)
+{
+	watch();
+	at_commit.announce = true;
+}
+
+/*
+ * Have those freed that waited for tasks which leave the queue, by hand, when this
+ * transaction commits.
+ */
+void
+sync_queue_free_at_commit(void)
+{
+	watch();
+	at_commit.left = true;
 }
 
 /*
@@ -126,7 +150,12 @@ note(Offers *noted, const SyncOffer *offer)
 static void
 make_offers(Offers *noted)
 {
-	if (noted->n == 0 && !noted->sweep)
+	/* asked now, when what others have announced before is known */
+	if (noted->left && sync_shmem_waits_possible(MyDatabaseId))
+		noted->sweep = true;
+	if (noted->announce)
+		sync_shmem_waits_announce(MyDatabaseId);
+	if (noted->n == 0 && !noted->sweep && !noted->announce)
 		return;
 	(void) sync_shmem_lanes_offer(MyDatabaseId, noted->offers, noted->n);
 	if (noted->sweep)
@@ -153,6 +182,7 @@ end_transaction(XactEvent event, void *arg)
 	turn_held = false;
 	at_commit.n = at_abort.n = 0;
 	at_commit.sweep = at_abort.sweep = false;
+	at_commit.announce = at_commit.left = false;
 }
 
 /*

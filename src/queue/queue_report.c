@@ -27,9 +27,10 @@ sync_queue_status_of(ParamListInfo params)
 	merged->params[0] = params->params[0];
 	sync_queue_param(merged, 1, TEXTOID, CStringGetTextDatum(history));
 	(void) sync_kit_spi_run_own("SELECT $2::jsonb || jsonb_build_object("
-								"'pending_jobs', (SELECT count(*)"
+								"'pending_jobs', count(*), 'waiting_jobs',"
+								" count(*) FILTER (WHERE status = 'waiting'))"
 								" FROM @extschema@.sync_queue"
-								" WHERE timing_partner_id = $1))",
+								" WHERE timing_partner_id = $1",
 								merged,
 								true,
 								sync_queue_take_text,

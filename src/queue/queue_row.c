@@ -51,6 +51,9 @@ static const char *const names[SYNC_QUEUE_NCOLUMNS] = {
 	[SYNC_QUEUE_WORKER_PID] = "worker_pid",
 	[SYNC_QUEUE_LANE] = "lane",
 	[SYNC_QUEUE_LAST_ERROR] = "last_error",
+	[SYNC_QUEUE_AFTER] = "after",
+	[SYNC_QUEUE_AFTER_GROUP] = "after_group",
+	[SYNC_QUEUE_WAITING_ON] = "waiting_on",
 };
 
 /*
@@ -105,10 +108,10 @@ SyncTask *
 sync_queue_task(HeapTuple tuple, TupleDesc desc, const SyncQueueColumns *columns)
 {
 	SyncTask *task = palloc0(sizeof(SyncTask));
-	Datum values[SYNC_QUEUE_NCOLUMNS];
-	bool nulls[SYNC_QUEUE_NCOLUMNS];
+	Datum values[SYNC_QUEUE_NTASK];
+	bool nulls[SYNC_QUEUE_NTASK];
 
-	for (int i = 0; i < SYNC_QUEUE_NCOLUMNS; i++)
+	for (int i = 0; i < SYNC_QUEUE_NTASK; i++)
 		values[i] = heap_getattr(tuple, columns->number[i], desc, &nulls[i]);
 
 	task->tuple = tuple;

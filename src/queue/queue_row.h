@@ -11,12 +11,16 @@
 
 #include "queue/queue.h"
 
+/* how many parameters sync_queue_enqueue takes */
+#define SYNC_QUEUE_NENQUEUE 16
+
 struct TriggerData;
 
 /* The states of a task; the last three are those of one that leaves */
 typedef enum SyncTaskStatus
 {
-	SYNC_TASK_NONE, /* not in the queue */
+	SYNC_TASK_NONE,	   /* not in the queue */
+	SYNC_TASK_WAITING, /* for others */
 	SYNC_TASK_PENDING,
 	SYNC_TASK_RUNNING,
 	SYNC_TASK_COMPLETED,
@@ -24,7 +28,10 @@ typedef enum SyncTaskStatus
 	SYNC_TASK_CANCELLED,
 } SyncTaskStatus;
 
-/* The columns of sync_queue that C code uses, as indexes of their numbers */
+/*
+ * The columns of sync_queue that C code uses, as indexes of their numbers; the
+ * last ones are no part of a task that is claimed
+ */
 typedef enum SyncQueueColumn
 {
 	SYNC_QUEUE_QUEUE_ID,
@@ -45,6 +52,10 @@ typedef enum SyncQueueColumn
 	SYNC_QUEUE_WORKER_PID,
 	SYNC_QUEUE_LANE,
 	SYNC_QUEUE_LAST_ERROR,
+	SYNC_QUEUE_NTASK,
+	SYNC_QUEUE_AFTER = SYNC_QUEUE_NTASK,
+	SYNC_QUEUE_AFTER_GROUP,
+	SYNC_QUEUE_WAITING_ON,
 	SYNC_QUEUE_NCOLUMNS
 } SyncQueueColumn;
 
@@ -69,6 +80,8 @@ extern SyncTask *sync_queue_task(HeapTuple tuple,
 /* in queue_offer.c */
 extern void sync_queue_offer_at_abort(const SyncOffer *offer);
 extern void sync_queue_sweep_at_commit(void);
+extern void sync_queue_announce_at_commit(void);
+extern void sync_queue_free_at_commit(void);
 extern void sync_queue_hold_turn(const SyncTurn *turn);
 extern void sync_queue_release_turn(void);
 
@@ -99,6 +112,10 @@ extern void sync_queue_take_text(void *text, int ncells, char **cells);
 
 /* in queue_settle.c */
 extern void sync_queue_renew(const SyncTask *task, int pid);
+
+/* in queue_wait.c */
+extern int sync_queue_check_after(int64 queue_id, Datum after);
+extern void sync_queue_set_retried(int64 queue_id);
 
 /* in queue_story.c */
 extern void sync_queue_leave(struct TriggerData *trigger);

@@ -101,7 +101,8 @@ sync_sql_queue_reload(PG_FUNCTION_ARGS)
  * sync_enqueue(operation_type text, payload jsonb, timing_partner_id bigint,
  *		event_id bigint, provider_name text, sync_direction text,
  *		priority integer, scheduled_time timestamptz, unique_key text,
- *		on_duplicate text, max_attempts integer, sync_job_id uuid)
+ *		on_duplicate text, max_attempts integer, sync_job_id uuid,
+ *		after bigint[], after_group text, on_failure text, task_group text)
  *		RETURNS bigint
  */
 Datum
@@ -119,13 +120,16 @@ sync_sql_enqueue(PG_FUNCTION_ARGS)
 		TEXTOID,
 	};
 	const char *on_duplicate = sync_kit_text_argument(fcinfo, 9);
-	ParamListInfo params = makeParamList(12);
+	ParamListInfo params = makeParamList(SYNC_QUEUE_NENQUEUE);
 
 	for (int i = 0; i < lengthof(types); i++)
 		copy_argument(fcinfo, i, params, i, types[i]);
 	copy_argument(fcinfo, 10, params, 9, INT4OID);
 	copy_argument(fcinfo, 11, params, 10, UUIDOID);
 	sync_queue_param(params, 11, OIDOID, ObjectIdGetDatum(GetUserId()));
+	copy_argument(fcinfo, 12, params, 12, INT8ARRAYOID);
+	for (int i = 13; i < SYNC_QUEUE_NENQUEUE; i++)
+		copy_argument(fcinfo, i, params, i, TEXTOID);
 	return text_to_id(sync_queue_enqueue(params,
 										 on_duplicate ? on_duplicate : "keep"));
 }
@@ -140,7 +144,7 @@ sync_sql_trigger(PG_FUNCTION_ARGS)
 {
 	static const Oid types[] =
 		{TEXTOID, JSONBOID, INT8OID, INT8OID, TEXTOID, TEXTOID};
-	ParamListInfo params = makeParamList(12);
+	ParamListInfo params = makeParamList(SYNC_QUEUE_NENQUEUE);
 
 	for (int i = 0; i < lengthof(types); i++)
 		copy_argument(fcinfo, i, params, i, types[i]);
@@ -152,7 +156,10 @@ sync_sql_trigger(PG_FUNCTION_ARGS)
 	sync_queue_param(params, 8, TEXTOID, (Datum) 0);
 	sync_queue_param(params, 9, INT4OID, (Datum) 0);
 	sync_queue_param(params, 10, UUIDOID, (Datum) 0);
-	for (int i = 8; i < 11; i++)
+	sync_queue_param(params, 12, INT8ARRAYOID, (Datum) 0);
+	for (int i = 13; i < SYNC_QUEUE_NENQUEUE; i++)
+		sync_queue_param(params, i, TEXTOID, (Datum) 0);
+	for (int i = 8; i < SYNC_QUEUE_NENQUEUE; i++)
 		params->params[i].isnull = true;
 	sync_queue_param(params, 11, OIDOID, ObjectIdGetDatum(GetUserId()));
 	return text_to_id(sync_queue_enqueue(params, "keep"));

@@ -3,11 +3,12 @@
  * queue_state.c
  *	  The states of a task, and the steps between them.
  *
- *	  none -> pending -> running -> completed, failed, cancelled
+ *	  none -> (waiting ->) pending -> running -> completed, failed, cancelled
  *
  * A task of kind transaction goes from pending to its end in one commit.  One
  * that is to be tried again goes back to pending.  By hand, a task can only
- * be put in, cancelled or deleted while it is pending.
+ * be put in, cancelled or deleted while it is pending or waiting.  Which of the
+ * two it is follows from what it waits for (queue_guard.c).
  *
  *-------------------------------------------------------------------------
  */
@@ -17,6 +18,7 @@
 
 static const char *const words[] = {
 	[SYNC_TASK_NONE] = "none",
+	[SYNC_TASK_WAITING] = "waiting",
 	[SYNC_TASK_PENDING] = "pending",
 	[SYNC_TASK_RUNNING] = "running",
 	[SYNC_TASK_COMPLETED] = "completed",
@@ -32,13 +34,13 @@ static bool step_exists(SyncTaskStatus from, SyncTaskStatus to, bool engine);
 SyncTaskStatus
 sync_queue_status(const char *word)
 {
-	for (int i = SYNC_TASK_PENDING; i < lengthof(words); i++)
+	for (int i = SYNC_TASK_WAITING; i < lengthof(words); i++)
 		if (strcmp(words[i], word) == 0)
 			return i;
 	ereport(ERROR,
 			errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			errmsg("unrecognized status of a task: \"%s\"", word),
-			errhint("A task is pending, running, completed, failed or cancelled."));
+			errhint("A task is waiting, pending, running, completed, failed or cancelled."));
 }
 
 /*
@@ -55,7 +57,7 @@ sync_queue_check_step(SyncTaskStatus from, SyncTaskStatus to, bool engine)
 			errmsg("a task cannot go from %s to %s", words[from], words[to]),
 			from == SYNC_TASK_RUNNING
 				? errhint("A running task is stopped by sync_cancel().")
-				: errhint("By hand, a task can only be cancelled, and only while it is pending."));
+				: errhint("By hand, a task can only be cancelled, and only while it is pending or waiting."));
 }
 
 /*
@@ -67,10 +69,11 @@ step_exists(SyncTaskStatus from, SyncTaskStatus to, bool engine)
 	switch (from)
 	{
 		case SYNC_TASK_NONE:
-			return to == SYNC_TASK_PENDING;
+			return to == SYNC_TASK_PENDING || to == SYNC_TASK_WAITING;
 		case SYNC_TASK_PENDING:
-			return to == SYNC_TASK_PENDING || to == SYNC_TASK_CANCELLED ||
-				   to == SYNC_TASK_NONE || engine;
+		case SYNC_TASK_WAITING:
+			return to == SYNC_TASK_PENDING || to == SYNC_TASK_WAITING ||
+				   to == SYNC_TASK_CANCELLED || to == SYNC_TASK_NONE || engine;
 		case SYNC_TASK_RUNNING:
 			return engine;
 		default:

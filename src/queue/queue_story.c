@@ -18,6 +18,8 @@
 
 #include "queue/queue_row.h"
 
+static char *text_of(Relation queue, HeapTuple tuple, AttrNumber number);
+
 /*
  * Make the history of an attempt at a task, for sync_history_attempts, in the
  * current memory context.  It began just now, and is complete but for what
@@ -66,8 +68,8 @@ sync_queue_keep(Relation queue, const SyncTask *task)
 }
 
 /*
- * A task was cancelled or deleted by hand: see it out of the queue and into
- * history; the trigger sync_queue_left.
+ * A task was cancelled or deleted by hand, or has failed before it was begun: see
+ * it out of the queue and into history; the trigger sync_queue_left.
  */
 void
 sync_queue_leave(TriggerData *trigger)
@@ -79,14 +81,28 @@ sync_queue_leave(TriggerData *trigger)
 	SyncQueueColumns columns;
 	SyncTask *task;
 	SyncAttempt *attempt;
+	bool failed;
 
 	sync_queue_find_columns(RelationGetDescr(queue), &columns);
 	task = sync_queue_task(tuple, RelationGetDescr(queue), &columns);
 	task->attempt--; /* none was begun */
-	error->sqlerrcode = ERRCODE_QUERY_CANCELED;
-	error->message = updated ? "the task was cancelled before it was begun"
-							 : "the task was deleted before it was begun";
-	attempt = sync_queue_story(task, "cancelled");
+	failed = updated &&
+			 strcmp(text_of(queue, tuple, columns.number[SYNC_QUEUE_STATUS]),
+					"failed") == 0;
+	if (failed)
+	{
+		error->sqlerrcode = ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE;
+		error->message =
+			text_of(queue, tuple, columns.number[SYNC_QUEUE_LAST_ERROR]);
+	}
+	else
+	{
+		error->sqlerrcode = ERRCODE_QUERY_CANCELED;
+		error->message = updated ? "the task was cancelled before it was begun"
+								 : "the task was deleted before it was begun";
+		sync_queue_free_at_commit();
+	}
+	attempt = sync_queue_story(task, failed ? "failed_permanent" : "cancelled");
 	attempt->started_at = attempt->finished_at = GetCurrentTimestamp();
 	attempt->details = sync_queue_keep(queue, task);
 	attempt->error = error;
@@ -97,10 +113,25 @@ sync_queue_leave(TriggerData *trigger)
 		ParamListInfo params = makeParamList(1);
 
 		sync_queue_param(params, 0, INT8OID, Int64GetDatum(task->queue_id));
-		(void) sync_queue_run("DELETE FROM @extschema@.sync_queue"
-							  " WHERE queue_id = $1 AND status = 'cancelled'",
-							  params,
-							  NULL,
-							  NULL);
+		(void)
+			sync_queue_run("DELETE FROM @extschema@.sync_queue"
+						   " WHERE queue_id = $1 AND status IN ('cancelled', 'failed')",
+						   params,
+						   NULL,
+						   NULL);
 	}
+}
+
+/*
+ * The text in a column of a row that is not NULL.
+ */
+static char *
+text_of(Relation queue, HeapTuple tuple, AttrNumber number)
+{
+	bool isnull;
+
+	return TextDatumGetCString(heap_getattr(tuple,
+											number,
+											RelationGetDescr(queue),
+											&isnull));
 }

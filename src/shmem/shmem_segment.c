@@ -21,6 +21,7 @@
 #include "shmem/shmem_paces.h"
 #include "shmem/shmem_progress.h"
 #include "shmem/shmem_segment.h"
+#include "shmem/shmem_waits.h"
 #include "shmem/shmem_workers.h"
 
 #define SEGMENT_NAME "sync_ext"
@@ -33,6 +34,7 @@ static const SyncShmemRoom rooms[] = {
 	{sync_shmem_progress_size, sync_shmem_progress_attach},
 	{sync_shmem_limits_size, sync_shmem_limits_attach},
 	{sync_shmem_paces_size, sync_shmem_paces_attach},
+	{sync_shmem_waits_size, sync_shmem_waits_attach},
 };
 
 static bool available = false; /* this process has the segment */

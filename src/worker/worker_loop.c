@@ -33,6 +33,7 @@
 #include "kit/kit_settings.h"
 #include "perform/perform.h"
 #include "shmem/shmem_launcher.h"
+#include "shmem/shmem_waits.h"
 #include "shmem/shmem_workers.h"
 #include "worker/worker.h"
 
@@ -250,6 +251,8 @@ wait_for_work(Outcome outcome, uint32 wait_event)
 	sync_shmem_workers_set_idle(true);
 	now = GetCurrentTimestamp();
 	due = sync_shmem_lanes_due(start.database);
+	if (sync_shmem_waits_new(start.database))
+		due = now;
 	if (outcome == OUTCOME_PAUSE)
 		due = TimestampTzPlusMilliseconds(now, PAUSE_MS);
 	if (due > now)
