@@ -21,6 +21,7 @@
 #include "executor/tuptable.h"
 #include "miscadmin.h"
 #include "utils/fmgroids.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -52,6 +53,7 @@ typedef struct DueScan
 	SyncQueueColumns columns;
 } DueScan;
 
+static bool take_lane(TimestampTz now, int nth, SyncTurn *turn);
 static bool read_lane(DueScan *due,
 					  Relation queue,
 					  SyncTurn *turn,
@@ -85,19 +87,16 @@ sync_queue_claim(Relation queue, int max, TimestampTz now)
 	SyncTurn turn;
 	bool more = true;
 
-	if (!sync_shmem_lanes_take(MyDatabaseId, now, 0, &turn))
+	if (!take_lane(now, 0, &turn))
 		return NIL;
 	/* a lane is held before a snapshot is taken: see shmem_lanes.c */
-	sync_queue_hold_turn(&turn);
 	open_scan(&due, queue);
 	for (int nth = 1; more; nth++)
 	{
 		more = read_lane(&due, queue, &turn, max, now, &tasks) &&
-			   list_length(tasks) < max &&
-			   sync_shmem_lanes_take(MyDatabaseId, now, nth, &turn);
+			   list_length(tasks) < max && take_lane(now, nth, &turn);
 		if (!more)
 			break;
-		sync_queue_hold_turn(&turn);
 		UnregisterSnapshot(due.snapshot);
 		due.snapshot = RegisterSnapshot(GetLatestSnapshot());
 		CHECK_FOR_INTERRUPTS();
@@ -146,6 +145,20 @@ sync_queue_sweep(Relation queue)
 		CHECK_FOR_INTERRUPTS();
 	}
 	close_scan(&due);
+}
+
+/*
+ * Take the next lane, to be given back if this raises.  Who offered it has let
+ * all know what changed, which is looked at now: a pause that was taken back.
+ */
+static bool
+take_lane(TimestampTz now, int nth, SyncTurn *turn)
+{
+	if (!sync_shmem_lanes_take(MyDatabaseId, now, nth, turn))
+		return false;
+	sync_queue_hold_turn(turn);
+	AcceptInvalidationMessages();
+	return true;
 }
 
 /*

@@ -6,7 +6,10 @@
  *
  * A task that is put in is offered once its transaction has committed, and a
  * worker is woken, once for all of them.  A task that was claimed is offered
- * again if the transaction that was to perform it rolls back.
+ * again if the transaction that was to perform it rolls back.  That is the last
+ * thing a transaction does: a callback of its end would be called before others
+ * are told what has changed in caches, so that a worker that was woken quickly
+ * would take a pause for there that is just over, and before locks are released.
  *
  * What a subtransaction that rolls back has noted is offered all the same:
  * who takes it finds nothing.
@@ -18,6 +21,7 @@
 #include "access/xact.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
+#include "utils/resowner.h"
 #include "utils/timestamp.h"
 
 #include "queue/queue_row.h"
@@ -45,7 +49,12 @@ static bool turn_held = false;
 
 static void note(Offers *noted, const SyncOffer *offer);
 static void make_offers(Offers *noted);
-static void end_transaction(XactEvent event, void *arg);
+static void end_transaction(ResourceReleasePhase phase,
+							bool is_commit,
+							bool is_top,
+							void *arg);
+static void leave_prepared(XactEvent event, void *arg);
+static void clear(void);
 static void watch(void);
 
 /*
@@ -164,19 +173,38 @@ make_offers(Offers *noted)
 }
 
 /*
- * The transaction has ended; a XactCallback.  Of a prepared one nobody knows
- * when it commits: the next sweep finds its tasks.
+ * The transaction has ended, and so has all that it held; a
+ * ResourceReleaseCallback, which is called for each of its resource owners.
  */
 static void
-end_transaction(XactEvent event, void *arg)
+end_transaction(ResourceReleasePhase phase,
+				bool is_commit,
+				bool is_top,
+				void *arg)
 {
-	if (event == XACT_EVENT_COMMIT)
-		make_offers(&at_commit);
-	else if (event == XACT_EVENT_ABORT)
-		make_offers(&at_abort);
-	else if (event != XACT_EVENT_PREPARE)
+	if (phase != RESOURCE_RELEASE_AFTER_LOCKS || !is_top)
 		return;
+	make_offers(is_commit ? &at_commit : &at_abort);
+	clear();
+}
 
+/*
+ * Of a prepared transaction nobody knows when it commits: the next sweep finds
+ * its tasks; a XactCallback.
+ */
+static void
+leave_prepared(XactEvent event, void *arg)
+{
+	if (event == XACT_EVENT_PREPARE)
+		clear();
+}
+
+/*
+ * Forget what was noted, and give back the lane that is read.
+ */
+static void
+clear(void)
+{
 	if (turn_held)
 		sync_shmem_lanes_give(&turn, turn.after, GetCurrentTimestamp());
 	turn_held = false;
@@ -186,14 +214,16 @@ end_transaction(XactEvent event, void *arg)
 }
 
 /*
- * Have end_transaction called from now on.
+ * Have the end of transactions watched from now on.
  */
 static void
 watch(void)
 {
 	static bool watching = false;
 
-	if (!watching)
-		RegisterXactCallback(end_transaction, NULL);
+	if (watching)
+		return;
+	RegisterResourceReleaseCallback(end_transaction, NULL);
+	RegisterXactCallback(leave_prepared, NULL);
 	watching = true;
 }
