@@ -3,12 +3,11 @@
  * flow.h
  *	  Streams: where a source, a target and the steps between them meet.
  *
- * A definition is a row of sync_streams (flow_stream.c), checked when it is
- * made (flow_create.c).  A run (flow_run.c) opens the target and the source
- * (flow_open.c), matches their columns (flow_match.c), and has the rows of the
- * one merged into the other; of a source with a watermark only the new ones
- * (flow_watermark.c, flow_highest.c, flow_xmin.c).  Rows that cannot be used are
- * put aside (flow_reject.c).  A diff shows what a run would do (flow_diff.c).
+ * A definition is a row of sync_streams (flow_stream.c), checked when it is made
+ * (flow_create.c).  A run (flow_run.c), with names looked up where they were then
+ * (flow_path.h), opens the target and the source (flow_open.c), matches their
+ * columns (flow_match.c), and has the rows of the one merged into the other; of a
+ * source with a watermark only the new ones (flow_watermark.h).
  *
  *-------------------------------------------------------------------------
  */
@@ -50,6 +49,7 @@ typedef struct SyncStream
 	const char *lookback;
 	double max_reject_share; /* of the rows read, or SYNC_NO_SHARE */
 	const char *keep_undo;	 /* an interval; NULL: runs cannot be undone */
+	const char *search_path; /* NULL: that of whoever runs the stream */
 } SyncStream;
 
 /* How far a stream has read */
@@ -133,7 +133,7 @@ extern void sync_flow_settle_rejects(SyncStream *stream,
 /* in flow_verify.c */
 extern void sync_flow_verify(SyncFlow *flow, SyncRun *run);
 extern void sync_flow_add_check(SyncCheck *check);
-extern List *sync_flow_judge(const char *stream);
+extern List *sync_flow_judge(const char *name);
 
 /* in flow_keep.c */
 extern void sync_flow_keep(SyncFlow *flow, SyncDelta *delta);

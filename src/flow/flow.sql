@@ -25,6 +25,7 @@ CREATE TABLE sync_streams (
 	endpoint text,
 	params jsonb,
 	tenant_column text,
+	search_path text,
 	CONSTRAINT sync_streams_pkey PRIMARY KEY (stream_name),
 	CONSTRAINT sync_streams_stream_name_check CHECK (stream_name <> ''),
 	CONSTRAINT sync_streams_mode_check CHECK (mode IN ('upsert', 'append', 'mirror', 'soft_delete')),
@@ -67,6 +68,7 @@ COMMENT ON COLUMN sync_streams.keep_undo IS 'For how long it is kept what a run 
 COMMENT ON COLUMN sync_streams.endpoint IS 'Endpoint of a provider whose records are the source, a row of sync_endpoints. Its columns that the target has are taken, unless columns says which.';
 COMMENT ON COLUMN sync_streams.params IS 'What the endpoint is asked for, an object; a run may add to it, or put others in their place.';
 COMMENT ON COLUMN sync_streams.tenant_column IS 'Column of the target, and of its key, that gets the timing_partner_id of the run; a run looks at no rows but those of its own. NULL: none.';
+COMMENT ON COLUMN sync_streams.search_path IS 'Schemas in which names in the stream and its checks are looked up, whoever runs it; temporary tables come last. NULL: those of whoever runs it. sync_create_stream without it takes those of the session. Whoever may create objects in one of them can lead astray what names no schema.';
 
 CREATE TABLE sync_watermarks (
 	stream_name text NOT NULL,
@@ -135,12 +137,13 @@ CREATE FUNCTION sync_create_stream(name text, target text,
 	file text DEFAULT NULL, format text DEFAULT NULL, columns text DEFAULT NULL,
 	file_options jsonb DEFAULT NULL, max_reject_share numeric DEFAULT NULL,
 	keep_undo interval DEFAULT NULL, endpoint text DEFAULT NULL,
-	params jsonb DEFAULT NULL, tenant_column text DEFAULT NULL) RETURNS void
+	params jsonb DEFAULT NULL, tenant_column text DEFAULT NULL,
+	search_path text DEFAULT NULL) RETURNS void
 	LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'sync_sql_create_stream';
-REVOKE ALL ON FUNCTION sync_create_stream(text, text, text[], text, text, text, text, text, text, text, text[], numeric, bigint, text, text, text, text, text, jsonb, numeric, interval, text, jsonb, text) FROM PUBLIC;
-COMMENT ON FUNCTION sync_create_stream(text, text, text[], text, text, text, text, text, text, text, text[], numeric, bigint, text, text, text, text, text, jsonb, numeric, interval, text, jsonb, text) IS
+REVOKE ALL ON FUNCTION sync_create_stream(text, text, text[], text, text, text, text, text, text, text, text[], numeric, bigint, text, text, text, text, text, jsonb, numeric, interval, text, jsonb, text, text) FROM PUBLIC;
+COMMENT ON FUNCTION sync_create_stream(text, text, text[], text, text, text, text, text, text, text, text[], numeric, bigint, text, text, text, text, text, jsonb, numeric, interval, text, jsonb, text, text) IS
 'Declare a stream; sync_run runs it. The columns of sync_streams explain the arguments.
-Errors: 22023 the definition contradicts itself, 42601 not a query, 42710 the name is taken, 42P01 no such table, 42703 a column is missing, 42809 not a table, 42P10 no unique index on the key, 42704 no such server, 42501 no right to read files.';
+Errors: 22023 the definition contradicts itself, 42601 not a query, 42710 the name is taken, 42P01 no such table, 42703 a column is missing, 42809 not a table, 3F000 no such schema, 42P10 no unique index on the key, 42704 no such server, 42501 no right to read files.';
 
 CREATE FUNCTION sync_drop_stream(name text) RETURNS void
 	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'sync_sql_drop_stream';

@@ -17,6 +17,7 @@
 #include "utils/timestamp.h"
 
 #include "flow/flow_endpoint.h"
+#include "flow/flow_path.h"
 #include "flow/flow_watermark.h"
 #include "kit/kit_expr.h"
 
@@ -56,10 +57,13 @@ void
 sync_flow_create(SyncStream *stream)
 {
 	SyncFlow *flow;
+	int settings;
 
 	if (stream->endpoint && stream->endpoint->name)
 		sync_flow_endpoint_complete(stream);
 	sync_flow_check(stream);
+	sync_flow_path_settle(stream);
+	settings = sync_flow_path_enter(stream);
 	flow = sync_flow_open_target(stream);
 	if (flow->target->relation->rd_rel->relpersistence == RELPERSISTENCE_TEMP)
 		ereport(ERROR,
@@ -84,6 +88,7 @@ sync_flow_create(SyncStream *stream)
 	}
 	sync_flow_store(stream, flow->target->qualified);
 	sync_flow_close(flow);
+	sync_flow_path_leave(settings);
 }
 
 /*

@@ -17,6 +17,7 @@
 #include "utils/snapmgr.h"
 
 #include "flow/flow_endpoint.h"
+#include "flow/flow_path.h"
 #include "flow/flow_watermark.h"
 #include "kit/kit_print.h"
 
@@ -51,6 +52,7 @@ static Datum print_others(Diff *diff, SyncRow *row, SyncRow *other);
 void
 sync_flow_diff(SyncStream *stream, int max_rows, SyncDiffSink sink, void *arg)
 {
+	int settings = sync_flow_path_enter(stream);
 	SyncFlow *flow = sync_flow_open_target(stream);
 	SyncCounts counts = {0};
 	Diff diff = {.left = max_rows, .sink = sink, .sink_arg = arg};
@@ -87,6 +89,7 @@ sync_flow_diff(SyncStream *stream, int max_rows, SyncDiffSink sink, void *arg)
 	PopActiveSnapshot();
 	MemoryContextDelete(diff.scratch);
 	sync_flow_close(flow);
+	sync_flow_path_leave(settings);
 }
 
 /*

@@ -29,6 +29,7 @@ sync_flow_export(SyncRowSink sink, void *arg)
 		{"file_options", NULL, false}, {"max_reject_share", NULL, true},
 		{"keep_undo", NULL, false},	   {"endpoint", NULL, false},
 		{"params", NULL, false},	   {"tenant_column", NULL, false},
+		{"search_path", NULL, false},
 	};
 	SyncRows *streams =
 		sync_kit_export_read("SELECT stream_name, target, key_columns, query,"
@@ -37,7 +38,7 @@ sync_flow_export(SyncRowSink sink, void *arg)
 							 " max_delete_share, max_rejects, watermark,"
 							 " lookback, file, format, columns, file_options,"
 							 " max_reject_share, keep_undo, endpoint, params,"
-							 " tenant_column "
+							 " tenant_column, search_path "
 							 "FROM @extschema@.sync_streams "
 							 "ORDER BY stream_name COLLATE \"C\"");
 

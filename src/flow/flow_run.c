@@ -18,6 +18,7 @@
 
 #include "flow/flow_endpoint.h"
 #include "flow/flow_group.h"
+#include "flow/flow_path.h"
 #include "flow/flow_watermark.h"
 #include "kit/kit_settings.h"
 #include "shmem/shmem_progress.h"
@@ -80,7 +81,8 @@ sync_flow_start(SyncStream *stream, bool dry_run, bool full_refresh)
 }
 
 /*
- * Do one of the steps, with the stream's name in the context of errors.
+ * Do one of the steps, with the stream's search_path, and its name in the
+ * context of errors.
  */
 void
 sync_flow_step(SyncFlowRun *work, void (*step)(SyncFlowRun *work))
@@ -90,9 +92,12 @@ sync_flow_step(SyncFlowRun *work, void (*step)(SyncFlowRun *work))
 		.callback = name_stream,
 		.arg = work->stream,
 	};
+	int settings;
 
 	error_context_stack = &frame;
+	settings = sync_flow_path_enter(work->stream);
 	step(work);
+	sync_flow_path_leave(settings);
 	error_context_stack = frame.previous;
 }
 

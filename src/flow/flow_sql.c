@@ -56,7 +56,8 @@ static void put_diff(void *arg,
  *		max_delete_share numeric, max_rejects bigint, watermark text,
  *		lookback text, file text, format text, columns text,
  *		file_options jsonb, max_reject_share numeric, keep_undo interval,
- *		endpoint text, params jsonb, tenant_column text) RETURNS void
+ *		endpoint text, params jsonb, tenant_column text,
+ *		search_path text) RETURNS void
  */
 Datum
 sync_sql_create_stream(PG_FUNCTION_ARGS)
@@ -94,6 +95,7 @@ sync_sql_create_stream(PG_FUNCTION_ARGS)
 			DatumGetCString(DirectFunctionCall1(interval_out,
 												PG_GETARG_DATUM(20)));
 	stream.endpoint = endpoint_arguments(fcinfo, 21, &stream.files);
+	stream.search_path = sync_kit_text_argument(fcinfo, 24);
 
 	sync_flow_create(&stream);
 	PG_RETURN_VOID();

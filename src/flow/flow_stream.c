@@ -40,6 +40,7 @@ enum HeadCell
 	HEAD_ENDPOINT,
 	HEAD_PARAMS,
 	HEAD_TENANT_COLUMN,
+	HEAD_SEARCH_PATH,
 };
 
 /* The words of each choice, in the order of its enum */
@@ -94,6 +95,7 @@ sync_flow_load(const char *name)
 		head[HEAD_MAX_REJECT_SHARE] ? strtod(head[HEAD_MAX_REJECT_SHARE], NULL)
 									: SYNC_NO_SHARE;
 	stream->keep_undo = head[HEAD_KEEP_UNDO];
+	stream->search_path = head[HEAD_SEARCH_PATH];
 	stream->key = load_names(name,
 							 "SELECT n.name FROM @extschema@.sync_streams,"
 							 " unnest(key_columns) WITH ORDINALITY AS n (name)"
@@ -145,6 +147,7 @@ sync_flow_store(SyncStream *stream, const char *target)
 		endpoint->name,
 		endpoint->params,
 		endpoint->tenant_column,
+		stream->search_path,
 	};
 	ParamListInfo params = sync_kit_text_params(lengthof(values), values);
 
@@ -155,10 +158,11 @@ sync_flow_store(SyncStream *stream, const char *target)
 			" server, mode, synced_at, synced_at_rows, deleted_at, duplicates,"
 			" max_delete_share, max_rejects, watermark, lookback, key_columns,"
 			" order_by, file, format, columns, file_options, max_reject_share,"
-			" keep_undo, endpoint, params, tenant_column) "
+			" keep_undo, endpoint, params, tenant_column,"
+			" search_path) "
 			"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::numeric,"
 			" $11::bigint, $12, $13, $14, $15, $16, $17, $18, $19::jsonb,"
-			" $20::numeric, $21::interval, $22, $23::jsonb, $24)"
+			" $20::numeric, $21::interval, $22, $23::jsonb, $24, $25)"
 			" ON CONFLICT DO NOTHING",
 			params,
 			false,
@@ -242,7 +246,8 @@ load_head(const char *name)
 								 " duplicates, max_delete_share, max_rejects,"
 								 " watermark, lookback, file, format, columns,"
 								 " file_options, max_reject_share, keep_undo,"
-								 " endpoint, params, tenant_column "
+								 " endpoint, params, tenant_column,"
+								 " search_path "
 								 "FROM @extschema@.sync_streams "
 								 "WHERE stream_name = $1",
 								 sync_kit_text_params(1, &name));

@@ -11,7 +11,7 @@
 #include "lib/stringinfo.h"
 #include "utils/json.h"
 
-#include "flow/flow.h"
+#include "flow/flow_path.h"
 #include "kit/kit_error.h"
 
 static void fill_subject(SyncCheckSubject *subject, SyncFlow *flow);
@@ -66,13 +66,16 @@ sync_flow_verify(SyncFlow *flow, SyncRun *run)
 void
 sync_flow_add_check(SyncCheck *check)
 {
-	SyncFlow *flow = sync_flow_open_target(sync_flow_load(check->stream));
+	SyncStream *stream = sync_flow_load(check->stream);
+	int settings = sync_flow_path_enter(stream);
+	SyncFlow *flow = sync_flow_open_target(stream);
 	SyncCheckSubject subject = {.rows_read = -1};
 
 	fill_subject(&subject, flow);
 	sync_check_validate(check, &subject);
 	sync_check_store(check);
 	sync_flow_close(flow);
+	sync_flow_path_leave(settings);
 }
 
 /*
@@ -80,17 +83,20 @@ sync_flow_add_check(SyncCheck *check)
  * SyncFinding.
  */
 List *
-sync_flow_judge(const char *stream)
+sync_flow_judge(const char *name)
 {
-	SyncFlow *flow = sync_flow_open_target(sync_flow_load(stream));
+	SyncStream *stream = sync_flow_load(name);
+	int settings = sync_flow_path_enter(stream);
+	SyncFlow *flow = sync_flow_open_target(stream);
 	SyncCheckSubject subject = {.rows_read = -1};
 	List *findings = NIL;
 	ListCell *cell;
 
 	fill_subject(&subject, flow);
-	foreach(cell, sync_check_load(stream))
+	foreach(cell, sync_check_load(name))
 		findings = lappend(findings, sync_check_judge(lfirst(cell), &subject));
 	sync_flow_close(flow);
+	sync_flow_path_leave(settings);
 	return findings;
 }
 

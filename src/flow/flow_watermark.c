@@ -240,7 +240,7 @@ digest_definition(SyncFlow *flow)
 
 	initStringInfo(&text);
 	appendStringInfo(&text,
-					 UINT64_FORMAT " %u %u %d\n%s\n%s\n%s\n%s\n",
+					 UINT64_FORMAT " %u %u %d\n%s\n%s\n%s\n%s\n%s\n",
 					 GetSystemIdentifier(),
 					 MyDatabaseId,
 					 RelationGetRelid(flow->target->relation),
@@ -248,7 +248,8 @@ digest_definition(SyncFlow *flow)
 					 stream->query,
 					 stream->server ? stream->server : "",
 					 stream->watermark,
-					 stream->lookback ? stream->lookback : "");
+					 stream->lookback ? stream->lookback : "",
+					 stream->search_path ? stream->search_path : "");
 	foreach(cell, stream->key)
 		appendStringInfo(&text, "%s\n", (char *) lfirst(cell));
 	foreach(cell, flow->source->columns)
