@@ -53,6 +53,7 @@ CREATE TABLE sync_endpoints (
 	columns jsonb,
 	key text[],
 	incremental jsonb,
+	feed jsonb,
 	conditional boolean NOT NULL DEFAULT false,
 	outcomes jsonb NOT NULL DEFAULT '[]',
 	repeatable boolean NOT NULL DEFAULT false,
@@ -97,6 +98,8 @@ COMMENT ON COLUMN sync_endpoints.columns IS
 COMMENT ON COLUMN sync_endpoints.key IS 'Columns that tell records apart.';
 COMMENT ON COLUMN sync_endpoints.incremental IS
 'How to read only what is new. mode server: "param" gets {since} in "format" (epoch, epoch_ms, iso, date, text), bound exclusive or inclusive, less lookback_s; client: reading stops at the first record whose "field" is older; partition: parents whose "value" sorts before {since} are passed over; snapshot: all is read, and what is gone is gone. tombstones: endpoint of what was removed.';
+COMMENT ON COLUMN sync_endpoints.feed IS
+'What keeps a table of its own for sync_create_provider_tables: {"operation": event_discovery, participants or results, "parent": the endpoint whose table has what it is asked for, "params": {parameter: column there}, "linked": true where it is asked for the events that sync_link_events() names instead, "event": the parameter that tells events apart, "unified": {column of the unified view: expression over its own columns}}.';
 COMMENT ON COLUMN sync_endpoints.conditional IS 'true: the provider answers 304 where nothing changed since its ETag or Last-Modified.';
 COMMENT ON COLUMN sync_endpoints.outcomes IS 'Rules about answers, before those of the provider.';
 COMMENT ON COLUMN sync_endpoints.repeatable IS 'true: a request that is no GET may be sent again without harm.';

@@ -389,6 +389,7 @@ check_parts(SyncGrammar *grammar, SyncEndpoint *endpoint)
 	JsonbValue *parent = endpoint->parent;
 	JsonbValue *records = endpoint->records;
 	JsonbValue *incremental = endpoint->incremental;
+	JsonbValue *feed = endpoint->feed;
 	char *format = sync_kit_json_string(records, "format");
 	char *mode = sync_kit_json_string(incremental, "mode");
 
@@ -419,6 +420,14 @@ check_parts(SyncGrammar *grammar, SyncEndpoint *endpoint)
 			  grammar,
 			  "Its records are ndjson, which comes in a single page.",
 			  NULL);
+	refuse_if(feed && (endpoint->body || endpoint->columns == NIL),
+			  grammar,
+			  "It has a feed, and no columns to keep, or it is one to push to.",
+			  NULL);
+	refuse_if(feed && lacks(feed, "parent") != lacks(feed, "params"),
+			  grammar,
+			  "Its feed has only one of parent and params.",
+			  "Name the endpoint whose table has what this one is asked for, and which of its columns make which parameters.");
 	if (incremental == NULL)
 		return;
 	if (mode == NULL || strcmp(mode, "server") == 0)

@@ -67,7 +67,8 @@ const char *const sync_provider_endpoint_columns[] = {
 	"outcomes",		 "repeatable",
 	"timeout_ms",	 "idle_timeout_ms",
 	"max_size",		 "key",
-	"conditional",	 NULL,
+	"conditional",	 "feed",
+	NULL,
 };
 
 enum EndpointCell
@@ -93,6 +94,7 @@ enum EndpointCell
 	ENDPOINT_MAX_SIZE,
 	ENDPOINT_KEY,
 	ENDPOINT_CONDITIONAL,
+	ENDPOINT_FEED,
 };
 
 /*
@@ -187,6 +189,7 @@ sync_provider_build_endpoint(char **cells)
 		endpoint->columns =
 			lappend(endpoint->columns, build_column(lfirst(cell)));
 	endpoint->incremental = parsed(cells[ENDPOINT_INCREMENTAL]);
+	endpoint->feed = parsed(cells[ENDPOINT_FEED]);
 	foreach(cell, sync_kit_json_elements(parsed(cells[ENDPOINT_OUTCOMES])))
 		endpoint->outcomes =
 			lappend(endpoint->outcomes, build_outcome(lfirst(cell)));

@@ -84,6 +84,7 @@ typedef struct SyncEndpoint
 	List *columns; /* SyncColumn; NIL: records are taken as they are */
 	List *key;	   /* names of columns */
 	JsonbValue *incremental;
+	JsonbValue *feed; /* what of it is kept; NULL: nothing */
 	bool conditional; /* the provider knows what it told before */
 	List *outcomes;	  /* SyncOutcomeRule */
 	bool repeatable;

@@ -88,3 +88,11 @@ INSERT INTO sync_endpoints (endpoint_name, provider_name, description, method, p
  '{"race_id": {"required": true}, "event_id": {"required": true}}',
  '{"event_id": "{param.event_id}", "request_format": "json"}',
  '{"kind": "form_json", "field": "request", "envelope": "participants", "batch": 100, "id": "$.participants[*].registration_id", "match": "position"}', true);
+
+-- What is kept of them, in which columns of the unified views
+UPDATE sync_endpoints e SET feed = f.feed::jsonb FROM (VALUES
+('runsignup_races', '{"operation": "event_discovery"}'),
+('runsignup_events', '{"operation": "event_discovery", "unified": {"event_id": "event_id", "name": "concat_ws('': '', race_name, name)", "starts_at": "start_time", "time_zone": "time_zone"}}'),
+('runsignup_participants', '{"operation": "participants", "parent": "runsignup_events", "params": {"race_id": "race_id", "event_id": "event_id"}, "event": "event_id", "unified": {"event_id": "event_id", "participant_id": "registration_id", "bib": "bib", "first_name": "first_name", "last_name": "last_name", "email": "email", "birth_date": "birth_date", "gender": "gender", "team_name": "team_name", "city": "city", "country": "country"}}'),
+('runsignup_results', '{"operation": "results", "parent": "runsignup_events", "params": {"race_id": "race_id", "event_id": "event_id"}, "event": "event_id", "unified": {"event_id": "event_id", "bib": "bib", "first_name": "first_name", "last_name": "last_name", "gender": "gender", "place": "CASE WHEN place ~ ''^[0-9]{1,9}$'' THEN place::int END", "chip_time": "chip_time", "clock_time": "clock_time"}}')
+) AS f (endpoint_name, feed) WHERE e.endpoint_name = f.endpoint_name;

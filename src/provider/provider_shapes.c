@@ -32,6 +32,7 @@ static const SyncShape shapes[] = {
 		 {"records", SYNC_KIND_SHAPE, "records", false},
 		 {"columns", SYNC_KIND_COLUMNS, "column", false},
 		 {"incremental", SYNC_KIND_SHAPE, "incremental", false},
+		 {"feed", SYNC_KIND_SHAPE, "feed", false},
 		 {"outcomes", SYNC_KIND_SHAPES, "outcome", false},
 	 }},
 	{"auth",
@@ -188,6 +189,18 @@ static const SyncShape shapes[] = {
 		 {"initial", SYNC_KIND_SCALAR, NULL, false},
 		 {"scope", SYNC_KIND_CHOICE, "all|parent", false},
 		 {"tombstones", SYNC_KIND_TEXT, NULL, false},
+	 }},
+	{"feed",
+	 {
+		 {"operation",
+		  SYNC_KIND_CHOICE,
+		  "event_discovery|participants|results",
+		  true},
+		 {"parent", SYNC_KIND_TEXT, NULL, false},
+		 {"params", SYNC_KIND_TEXT_MAP, NULL, false},
+		 {"linked", SYNC_KIND_BOOLEAN, NULL, false},
+		 {"event", SYNC_KIND_TEXT, NULL, false},
+		 {"unified", SYNC_KIND_TEXT_MAP, NULL, false},
 	 }},
 };
 

@@ -127,6 +127,21 @@ INSERT INTO sync_endpoints (endpoint_name, provider_name, description, method, p
  'POST', '/race-registrations/{param.race_id}', '{"race_id": {"required": true}}',
  '{"kind": "records", "batch": 100, "match": "position"}', false, true);
 
+-- What is kept of them, in which columns of the unified views
+UPDATE sync_endpoints e SET feed = f.feed::jsonb FROM (VALUES
+('raceroster_events', '{"operation": "event_discovery", "unified": {"event_id": "event_id", "name": "name", "starts_at": "starts_at", "time_zone": "time_zone", "city": "city", "country": "country"}}'),
+('raceroster_sub_events', '{"operation": "event_discovery"}'),
+('raceroster_participants', '{"operation": "participants", "parent": "raceroster_events", "params": {"event_id": "event_id"}, "event": "event_id", "unified": {"event_id": "event_id", "participant_id": "participant_id", "bib": "bib", "first_name": "first_name", "last_name": "last_name", "email": "email", "birth_date": "birth_date", "gender": "gender"}}'),
+('haku_events', '{"operation": "event_discovery", "unified": {"event_id": "event_id", "name": "name", "starts_at": "event_date", "time_zone": "time_zone"}}'),
+('haku_participants', '{"operation": "participants", "parent": "haku_events", "params": {"event_id": "event_id"}, "event": "event_id", "unified": {"event_id": "event_id", "participant_id": "registration_number", "first_name": "split_part(full_name, '' '', 1)", "last_name": "nullif(substr(full_name, length(split_part(full_name, '' '', 1)) + 2), '''')", "email": "email", "gender": "gender", "team_name": "team_name", "cancelled": "lower(cancelled) IN (''true'', ''t'', ''1'', ''yes'')"}}'),
+('chronotrack_events', '{"operation": "event_discovery", "unified": {"event_id": "event_id", "name": "name", "starts_at": "starts_at"}}'),
+('chronotrack_participants', '{"operation": "participants", "parent": "chronotrack_events", "params": {"event_id": "event_id"}, "event": "event_id", "unified": {"event_id": "event_id", "participant_id": "entry_id", "bib": "bib", "first_name": "first_name", "last_name": "last_name", "gender": "gender", "birth_date": "birth_date", "team_name": "team_name", "city": "city", "country": "country"}}'),
+('chronotrack_results', '{"operation": "results", "parent": "chronotrack_events", "params": {"event_id": "event_id"}, "event": "event_id", "unified": {"event_id": "event_id", "bib": "bib", "first_name": "first_name", "last_name": "last_name", "gender": "gender", "category": "nullif(bracket, '''')", "place": "place", "chip_time": "chip_time", "clock_time": "clock_time"}}'),
+('copernico_events', '{"operation": "event_discovery", "unified": {"event_id": "race_id", "name": "race_id"}}'),
+('copernico_participants', '{"operation": "participants", "parent": "copernico_events", "params": {"race_id": "race_id"}, "event": "race_id", "unified": {"event_id": "race_id", "participant_id": "participant_id", "bib": "bib", "first_name": "first_name", "last_name": "last_name", "birth_date": "birth_date", "gender": "gender"}}'),
+('copernico_results', '{"operation": "results", "linked": true, "event": "race_id", "unified": {"event_id": "race_id", "bib": "bib", "first_name": "first_name", "last_name": "last_name", "gender": "gender", "category": "category", "place": "CASE WHEN place ~ ''^[0-9]{1,9}$'' THEN place::int END", "gender_place": "CASE WHEN gender_place ~ ''^[0-9]{1,9}$'' THEN gender_place::int END", "chip_time": "chip_time", "clock_time": "clock_time", "status": "status"}}')
+) AS f (endpoint_name, feed) WHERE e.endpoint_name = f.endpoint_name;
+
 -- What is deferred is checked now: whoever creates the extension may drop it again in
 -- the same transaction, which no table allows that has pending trigger events.
 SET CONSTRAINTS sync_endpoints_provider_name_fkey IMMEDIATE;

@@ -1,0 +1,123 @@
+/*-------------------------------------------------------------------------
+ *
+ * partner_tables.c
+ *	  Tables for what providers give, a table an endpoint.
+ *
+ * A table has the columns of its endpoint, in types that follow from how they
+ * are converted, before them the tenant, after them when the row was written.
+ * They are made by the caller, and are the caller's.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/namespace.h"
+#include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
+
+#include "kit/kit_ident.h"
+#include "kit/kit_spi.h"
+#include "partner/partner.h"
+
+/* The columns that tables for provider $1 in schema $2 are to have */
+#define WANTED                                                                 \
+	"WITH wanted AS ("                                                         \
+	" SELECT e.endpoint_name AS name, e.description, c.key AS column_name,"    \
+	"  k.position AS key_position,"                                            \
+	"  CASE c.value ->> 'convert' WHEN 'boolean' THEN 'bool'"                  \
+	"   WHEN 'number' THEN 'numeric' WHEN 'json' THEN 'jsonb'"                 \
+	"   WHEN 'epoch' THEN 'timestamptz' WHEN 'epoch_ms' THEN 'timestamptz'"    \
+	"   WHEN 'time' THEN 'timestamptz' WHEN 'duration' THEN 'interval'"        \
+	"   WHEN 'duration_ms' THEN 'interval' ELSE 'text' END AS type,"           \
+	"  r.oid AS relid"                                                         \
+	" FROM @extschema@.sync_endpoints AS e"                                    \
+	" CROSS JOIN LATERAL jsonb_each(e.columns) AS c"                           \
+	" LEFT JOIN LATERAL unnest(e.key) WITH ORDINALITY AS k (name, position)"   \
+	"  ON k.name = c.key"                                                      \
+	" LEFT JOIN pg_class AS r ON r.relname = e.endpoint_name"                  \
+	"  AND r.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $2)" \
+	" WHERE e.provider_name = $1 AND e.feed IS NOT NULL"                       \
+	"  AND c.key NOT IN ('timing_partner_id', 'fetched_date')) "
+
+/* One a statement: the table, the statement, whether it makes the table */
+static const char compose_tables[] = WANTED
+	"SELECT name, format('CREATE TABLE %I.%I (timing_partner_id pg_catalog.int8, %s,"
+	" fetched_date pg_catalog.timestamptz NOT NULL DEFAULT pg_catalog.now(),"
+	" PRIMARY KEY (timing_partner_id, %s))', $2::text, name,"
+	" string_agg(format('%I pg_catalog.%s', column_name, type), ', '"
+	"  ORDER BY key_position NULLS LAST, column_name COLLATE \"C\"),"
+	" string_agg(quote_ident(column_name), ', ' ORDER BY key_position)"
+	"  FILTER (WHERE key_position IS NOT NULL)) AS statement, 1 AS step"
+	" FROM wanted WHERE relid IS NULL GROUP BY name"
+	" UNION ALL "
+	"SELECT name, format('COMMENT ON TABLE %I.%I IS %L', $2::text, name,"
+	" min(description)), 2"
+	" FROM wanted WHERE relid IS NULL GROUP BY name"
+	" UNION ALL "
+	"SELECT name, format('ALTER TABLE %I.%I %s', $2::text, name,"
+	" string_agg(format('ADD COLUMN %I pg_catalog.%s', column_name, type), ', '"
+	"  ORDER BY column_name COLLATE \"C\")), 3"
+	" FROM wanted WHERE relid IS NOT NULL AND NOT EXISTS (SELECT FROM pg_attribute AS a"
+	"  WHERE a.attrelid = relid AND a.attname = column_name AND NOT a.attisdropped)"
+	" GROUP BY name"
+	" ORDER BY 1, 3";
+
+static void check_provider(const char *provider);
+
+/*
+ * Make the tables of a provider in a schema, as the current user; a table that
+ * is there already is given the columns that it lacks.  Returns the names of
+ * those that were made, in the current memory context.  Raises where there is
+ * no such provider, or nothing of it is kept.
+ */
+List *
+sync_partner_create_tables(const char *provider, const char *schema)
+{
+	const char *values[] = {provider, schema};
+	List *made = NIL;
+	SyncRows *statements;
+
+	(void) get_namespace_oid(schema, false);
+	PushActiveSnapshot(GetTransactionSnapshot());
+	check_provider(provider);
+	statements =
+		sync_kit_spi_rows_own(compose_tables,
+							  sync_kit_text_params(lengthof(values), values));
+	for (int i = 0; i < statements->nrows; i++)
+	{
+		char **row = statements->rows[i];
+
+		sync_kit_spi_run(row[1], NULL, false, NULL, NULL);
+		if (strcmp(row[2], "1") == 0)
+			made = lappend(made, row[0]);
+	}
+	PopActiveSnapshot();
+	return made;
+}
+
+/*
+ * Raise unless something of a provider is kept.
+ */
+static void
+check_provider(const char *provider)
+{
+	SyncRows *found =
+		sync_kit_spi_rows_own("SELECT count(e.endpoint_name) FROM @extschema@.sync_providers AS p"
+							  " LEFT JOIN @extschema@.sync_endpoints AS e"
+							  "  ON e.provider_name = p.provider_name AND e.feed IS NOT NULL"
+							  " WHERE p.provider_name = $1 GROUP BY p.provider_name",
+							  sync_kit_text_params(1, &provider));
+
+	if (found->nrows == 0)
+		ereport(ERROR,
+				errcode(ERRCODE_UNDEFINED_OBJECT),
+				errmsg("provider \"%s\" does not exist", provider),
+				errhint("The providers are the rows of sync_providers."));
+	if (strcmp(found->rows[0][0], "0") == 0)
+		ereport(ERROR,
+				errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				errmsg("nothing of provider \"%s\" is kept in tables",
+					   provider),
+				errdetail("None of its endpoints has a feed."),
+				errhint("Set sync_endpoints.feed of those whose records are to be kept."));
+}
