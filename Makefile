@@ -72,6 +72,7 @@ REGRESS += streams_watermark streams_xmin
 REGRESS += queue
 REGRESS += queue_waits
 REGRESS += providers
+REGRESS += partner_tables
 REGRESS += history messages readonly rights rights_planted
 REGRESS += history_purge schedules jobs jobs_rights jobs_tasks stat_streams
 REGRESS += encoding       # last: it makes databases, which takes longest

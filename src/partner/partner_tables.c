@@ -11,6 +11,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "catalog/namespace.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
@@ -62,6 +63,16 @@ static const char compose_tables[] = WANTED
 	" GROUP BY name"
 	" ORDER BY 1, 3";
 
+/* A stream a row, for tables in schema $2 that no stream fills yet */
+static const char missing_streams[] =
+	"SELECT e.endpoint_name, format('%I.%I', $2::text, e.endpoint_name),"
+	" CASE WHEN e.incremental ->> 'mode' = 'snapshot' THEN 'mirror' ELSE 'upsert' END"
+	" FROM @extschema@.sync_endpoints AS e"
+	" WHERE e.provider_name = $1 AND e.feed IS NOT NULL"
+	" AND NOT EXISTS (SELECT FROM @extschema@.sync_streams AS s WHERE s.stream_name = e.endpoint_name)"
+	" ORDER BY 1";
+
+static void create_streams(const char *provider, const char *schema);
 static void check_provider(const char *provider);
 
 /*
@@ -91,8 +102,37 @@ sync_partner_create_tables(const char *provider, const char *schema)
 		if (strcmp(row[2], "1") == 0)
 			made = lappend(made, row[0]);
 	}
+	create_streams(provider, schema);
 	PopActiveSnapshot();
 	return made;
+}
+
+/*
+ * Declare the streams that fill the tables, each named as its endpoint, but for
+ * those that are declared already.  A row that cannot be used does not hold up
+ * the others.
+ */
+static void
+create_streams(const char *provider, const char *schema)
+{
+	const char *values[] = {provider, schema};
+	SyncRows *streams;
+
+	CommandCounterIncrement();
+	UpdateActiveSnapshotCommandId();
+	streams =
+		sync_kit_spi_rows_own(missing_streams,
+							  sync_kit_text_params(lengthof(values), values));
+	for (int i = 0; i < streams->nrows; i++)
+		(void) sync_kit_spi_run(
+			sync_kit_bind_schema("SELECT @extschema@.sync_create_stream(name => $1, target => $2,"
+								 " mode => $3, endpoint => $1, tenant_column => 'timing_partner_id',"
+								 " synced_at => 'fetched_date', max_rejects => 1000000,"
+								 " max_reject_share => 0.5)"),
+			sync_kit_text_params(3, (const char **) streams->rows[i]),
+			false,
+			NULL,
+			NULL);
 }
 
 /*
