@@ -52,8 +52,9 @@ typedef struct SyncStream
 	const char *search_path; /* NULL: that of whoever runs the stream */
 } SyncStream;
 
-/* How far a stream has read */
+/* How far a stream has read, and rows that were put aside */
 typedef struct SyncWatermark SyncWatermark;
+typedef struct SyncRejects SyncRejects;
 
 /* A stream that is at work: both ends are open, and their columns matched */
 typedef struct SyncFlow
@@ -63,15 +64,12 @@ typedef struct SyncFlow
 	SyncSource *source;
 	SyncReading reading;
 	SyncMerge merge;
-	struct SyncRejects *rejects;
+	SyncRejects *rejects;
 	SyncWatermark *watermark;			/* NULL: all is read each time */
 	SyncUndoRun *kept;					/* what can be undone; NULL: nothing */
 	struct SyncEndpointReader *fetched; /* NULL: the source is no endpoint */
 	List **remotes; /* SyncRemote that streams share; NULL: none are */
 } SyncFlow;
-
-/* Rows that were put aside */
-typedef struct SyncRejects SyncRejects;
 
 /* Takes one line of a diff, all but the action as JSON; NULL: nothing */
 typedef void (*SyncDiffSink)(void *arg,
@@ -81,6 +79,7 @@ typedef void (*SyncDiffSink)(void *arg,
 							 Datum *after);
 
 /* in flow_stream.c */
+extern bool sync_flow_exists(const char *name);
 extern SyncStream *sync_flow_load(const char *name);
 extern void sync_flow_store(SyncStream *stream, const char *target);
 extern void sync_flow_drop(const char *name);

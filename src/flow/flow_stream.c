@@ -60,6 +60,15 @@ static List *load_names(const char *stream, const char *sql);
 static void report_missing(const char *name);
 
 /*
+ * Is there a stream of that name?
+ */
+bool
+sync_flow_exists(const char *name)
+{
+	return load_head(name)->nrows > 0;
+}
+
+/*
  * Load a definition, in the current memory context.  Raises where there is
  * none of that name.
  */

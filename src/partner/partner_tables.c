@@ -11,14 +11,15 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "catalog/namespace.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 
+#include "flow/flow.h"
 #include "kit/kit_ident.h"
 #include "kit/kit_spi.h"
 #include "partner/partner.h"
+#include "provider/provider.h"
 
 /* The columns that tables for provider $1 in schema $2 are to have */
 #define WANTED                                                                 \
@@ -31,13 +32,13 @@
 	"   WHEN 'time' THEN 'timestamptz' WHEN 'duration' THEN 'interval'"        \
 	"   WHEN 'duration_ms' THEN 'interval' ELSE 'text' END AS type,"           \
 	"  r.oid AS relid"                                                         \
-	" FROM @extschema@.sync_endpoints AS e"                                    \
+	" FROM @extschema@.sync_feeds AS e"                                        \
 	" CROSS JOIN LATERAL jsonb_each(e.columns) AS c"                           \
 	" LEFT JOIN LATERAL unnest(e.key) WITH ORDINALITY AS k (name, position)"   \
 	"  ON k.name = c.key"                                                      \
 	" LEFT JOIN pg_class AS r ON r.relname = e.endpoint_name"                  \
 	"  AND r.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $2)" \
-	" WHERE e.provider_name = $1 AND e.feed IS NOT NULL"                       \
+	" WHERE e.provider_name = $1"                                              \
 	"  AND c.key NOT IN ('timing_partner_id', 'fetched_date')) "
 
 /* One a statement: the table, the statement, whether it makes the table */
@@ -63,14 +64,11 @@ static const char compose_tables[] = WANTED
 	" GROUP BY name"
 	" ORDER BY 1, 3";
 
-/* A stream a row, for tables in schema $2 that no stream fills yet */
-static const char missing_streams[] =
+/* The feeds of provider $1: name, table in schema $2, mode of the stream */
+static const char list_feeds[] =
 	"SELECT e.endpoint_name, format('%I.%I', $2::text, e.endpoint_name),"
-	" CASE WHEN e.incremental ->> 'mode' = 'snapshot' THEN 'mirror' ELSE 'upsert' END"
-	" FROM @extschema@.sync_endpoints AS e"
-	" WHERE e.provider_name = $1 AND e.feed IS NOT NULL"
-	" AND NOT EXISTS (SELECT FROM @extschema@.sync_streams AS s WHERE s.stream_name = e.endpoint_name)"
-	" ORDER BY 1";
+	" CASE WHEN e.snapshot THEN 'mirror' ELSE 'upsert' END"
+	" FROM @extschema@.sync_feeds AS e WHERE e.provider_name = $1 ORDER BY 1";
 
 static void create_streams(const char *provider, const char *schema);
 static void check_provider(const char *provider);
@@ -116,23 +114,24 @@ static void
 create_streams(const char *provider, const char *schema)
 {
 	const char *values[] = {provider, schema};
-	SyncRows *streams;
-
-	CommandCounterIncrement();
-	UpdateActiveSnapshotCommandId();
-	streams =
-		sync_kit_spi_rows_own(missing_streams,
+	SyncRows *feeds =
+		sync_kit_spi_rows_own(list_feeds,
 							  sync_kit_text_params(lengthof(values), values));
-	for (int i = 0; i < streams->nrows; i++)
-		(void) sync_kit_spi_run(
-			sync_kit_bind_schema("SELECT @extschema@.sync_create_stream(name => $1, target => $2,"
-								 " mode => $3, endpoint => $1, tenant_column => 'timing_partner_id',"
-								 " synced_at => 'fetched_date', max_rejects => 1000000,"
-								 " max_reject_share => 0.5)"),
-			sync_kit_text_params(3, (const char **) streams->rows[i]),
-			false,
-			NULL,
-			NULL);
+	char *create =
+		sync_kit_bind_schema("SELECT @extschema@.sync_create_stream(name => $1, target => $2,"
+							 " mode => $3, endpoint => $1, tenant_column => 'timing_partner_id',"
+							 " synced_at => 'fetched_date', max_rejects => 1000000,"
+							 " max_reject_share => 0.5)");
+
+	for (int i = 0; i < feeds->nrows; i++)
+		if (!sync_flow_exists(feeds->rows[i][0]))
+			sync_kit_spi_run(create,
+							 sync_kit_text_params(3,
+												  (const char **)
+													  feeds->rows[i]),
+							 false,
+							 NULL,
+							 NULL);
 }
 
 /*
@@ -141,19 +140,11 @@ create_streams(const char *provider, const char *schema)
 static void
 check_provider(const char *provider)
 {
-	SyncRows *found =
-		sync_kit_spi_rows_own("SELECT count(e.endpoint_name) FROM @extschema@.sync_providers AS p"
-							  " LEFT JOIN @extschema@.sync_endpoints AS e"
-							  "  ON e.provider_name = p.provider_name AND e.feed IS NOT NULL"
-							  " WHERE p.provider_name = $1 GROUP BY p.provider_name",
-							  sync_kit_text_params(1, &provider));
-
-	if (found->nrows == 0)
-		ereport(ERROR,
-				errcode(ERRCODE_UNDEFINED_OBJECT),
-				errmsg("provider \"%s\" does not exist", provider),
-				errhint("The providers are the rows of sync_providers."));
-	if (strcmp(found->rows[0][0], "0") == 0)
+	(void) sync_provider_load(provider);
+	if (sync_kit_spi_rows_own("SELECT FROM @extschema@.sync_feeds"
+							  " WHERE provider_name = $1 LIMIT 1",
+							  sync_kit_text_params(1, &provider))
+			->nrows == 0)
 		ereport(ERROR,
 				errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				errmsg("nothing of provider \"%s\" is kept in tables",

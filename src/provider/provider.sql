@@ -121,6 +121,27 @@ CREATE TRIGGER sync_endpoints_check
 	BEFORE INSERT OR UPDATE OR DELETE ON sync_endpoints
 	FOR EACH ROW EXECUTE FUNCTION sync_providers_check();
 
+CREATE VIEW sync_feeds AS
+SELECT e.endpoint_name, e.provider_name, e.feed ->> 'operation' AS operation, e.description,
+	e.feed ->> 'parent' AS parent, coalesce(e.feed -> 'params', '{}') AS params,
+	coalesce((e.feed ->> 'linked')::boolean, false) AS linked, e.feed ->> 'event' AS event,
+	e.columns, e.key, e.incremental ->> 'mode' = 'snapshot' AS snapshot, e.feed -> 'unified' AS unified
+FROM sync_endpoints e WHERE e.feed IS NOT NULL;
+REVOKE ALL ON TABLE sync_feeds FROM PUBLIC;
+COMMENT ON VIEW sync_feeds IS 'Endpoints whose records are kept in tables of their own: column feed of sync_endpoints, spread out.';
+COMMENT ON COLUMN sync_feeds.endpoint_name IS 'The endpoint, and the name of its table and of the stream that fills it.';
+COMMENT ON COLUMN sync_feeds.provider_name IS 'Its provider.';
+COMMENT ON COLUMN sync_feeds.operation IS 'The operation type that fetches it: event_discovery, participants or results.';
+COMMENT ON COLUMN sync_feeds.description IS 'What it gives.';
+COMMENT ON COLUMN sync_feeds.parent IS 'The endpoint whose table has what it is asked for, a row at a time; NULL: it is asked once.';
+COMMENT ON COLUMN sync_feeds.params IS 'Which columns of that table make which parameters.';
+COMMENT ON COLUMN sync_feeds.linked IS 'true: it is asked for the events that sync_link_events() names.';
+COMMENT ON COLUMN sync_feeds.event IS 'The parameter that tells events apart.';
+COMMENT ON COLUMN sync_feeds.columns IS 'As in sync_endpoints.';
+COMMENT ON COLUMN sync_feeds.key IS 'As in sync_endpoints.';
+COMMENT ON COLUMN sync_feeds.snapshot IS 'true: it gives all that there is, and what it does not give is no more.';
+COMMENT ON COLUMN sync_feeds.unified IS 'Columns of the unified view, and expressions over its own columns that make them.';
+
 CREATE TABLE sync_credentials (
 	timing_partner_id bigint NOT NULL,
 	provider_name text NOT NULL,
