@@ -55,6 +55,9 @@ extern void sync_perform_sweep_waits(SyncRound *round);
 extern void sync_perform_find_left(SyncRound *round);
 extern void sync_perform_free(SyncRound *round, void (*commit)(void));
 
+/* in perform_crash.c */
+extern void sync_perform_settle_crashed(SyncRound *round, void (*commit)(void));
+
 /* in perform_attempt.c */
 extern void sync_perform_attempt(SyncRound *round,
 								 SyncTask *task,

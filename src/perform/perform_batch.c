@@ -19,6 +19,7 @@
 
 #include "kit/kit_settings.h"
 #include "perform/perform.h"
+#include "shmem/shmem_marks.h"
 #include "shmem/shmem_workers.h"
 
 /* after so long a batch is committed, so that what is done is seen to be */
@@ -88,10 +89,17 @@ sync_perform_batch(SyncRound *round, int max)
 			offer_back(task);
 			continue;
 		}
+		if (sync_shmem_marks_suspected(task->queue_id, task->attempt))
+		{
+			sync_queue_look_again();
+			continue;
+		}
 		if (!sync_queue_remove(queue, task))
 			continue;
 		sync_shmem_workers_set_task(task->queue_id, GetTopTransactionIdIfAny());
+		sync_shmem_marks_set(task->queue_id, task->attempt);
 		sync_perform_attempt(round, task, &result);
+		sync_shmem_marks_set(0, 0);
 		sync_shmem_workers_set_task(0, GetTopTransactionIdIfAny());
 		sync_perform_settle(round, queue, task, &result);
 	}

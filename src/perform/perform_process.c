@@ -98,6 +98,7 @@ sync_perform_round(SyncRound *round,
 	{
 		size->limit = Max(1, Min(size->limit, sync_guc_batch_size));
 		MemoryContextSwitchTo(context);
+		sync_perform_settle_crashed(round, commit);
 		if (sync_perform_sweep(round))
 		{
 			commit();

@@ -74,41 +74,40 @@ sync_perform_settle(SyncRound *round,
 }
 
 /*
- * Settle a running task whose worker was lost, which counts as an attempt.
+ * Settle a task whose worker was lost, which counts as an attempt: one that is
+ * running, or that was taken out in this transaction.
  */
 void
 sync_perform_settle_stuck(SyncRound *round, Relation queue, SyncTask *task)
 {
-	ErrorData error = {
-		.sqlerrcode = ERRCODE_CONNECTION_FAILURE,
-		.message = "the worker was lost while it was at work on the task",
-	};
+	ErrorData *error = palloc0(sizeof(ErrorData));
 	SyncResult result = {
-		.error = palloc(sizeof(ErrorData)),
+		.error = error,
 		.started_at = GetCurrentTimestamp(),
 	};
 
-	*result.error = error;
+	error->sqlerrcode =
+		is_running(task) ? ERRCODE_CONNECTION_FAILURE : ERRCODE_CRASH_SHUTDOWN;
+	error->message =
+		is_running(task)
+			? "the worker was lost while it was at work on the task"
+			: "the server crashed while a process was at work on the task";
 	result.finished_at = result.started_at;
 	if (task->operation && task->attempt < task->max_attempts)
 	{
-		if (!sync_queue_postpone(task,
-								 task->worker_pid,
-								 sync_queue_next_attempt(task,
-														 result.finished_at),
-								 error.message))
-			return; /* it was not lost after all, or is taken back already */
-		note(round, task, &result, "stuck");
+		/* else it was not lost after all, or is taken back already */
+		if (put_off(queue, task, error, result.finished_at))
+			note(round, task, &result, "stuck");
 		return;
 	}
-	if (!sync_queue_finish(task, task->worker_pid))
+	if (is_running(task) && !sync_queue_finish(task, task->worker_pid))
 		return;
 	note(round, task, &result, "stuck");
 	result.details = sync_queue_keep(queue, task);
 	note(round, task, &result, "failed_permanent");
 	sync_alert_raise("task_failed",
 					 task->operation_type,
-					 error.message,
+					 error->message,
 					 task->queue_id);
 }
 

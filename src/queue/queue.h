@@ -90,6 +90,7 @@ typedef struct SyncTask
 extern Relation sync_queue_open(void);
 extern void sync_queue_look_again(void);
 extern bool sync_queue_remove(Relation queue, SyncTask *task);
+extern SyncTask *sync_queue_find_pending(Relation queue, int64 queue_id);
 
 /* in queue_offer.c */
 extern void sync_queue_offer_at_commit(const SyncOffer *offer);

@@ -11,6 +11,7 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/tableam.h"
@@ -19,6 +20,7 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -31,6 +33,10 @@
 
 /* how soon a row that somebody else holds is looked for again */
 #define HELD_RETRY_MS 1000
+
+static bool is_pending(Relation queue,
+					   HeapTuple row,
+					   const SyncQueueColumns *columns);
 
 static const char *const names[SYNC_QUEUE_NCOLUMNS] = {
 	[SYNC_QUEUE_QUEUE_ID] = "queue_id",
@@ -173,6 +179,55 @@ sync_queue_remove(Relation queue, SyncTask *task)
 	if (result == TM_BeingModified && !sync_shmem_workers_holds(failure.xmax))
 		sync_queue_look_again();
 	return result == TM_Ok;
+}
+
+/*
+ * The pending task of that number, in the current memory context, or NULL.
+ */
+SyncTask *
+sync_queue_find_pending(Relation queue, int64 queue_id)
+{
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple tuple;
+	SyncQueueColumns columns;
+	SyncTask *task = NULL;
+
+	sync_queue_find_columns(RelationGetDescr(queue), &columns);
+	ScanKeyInit(&key,
+				columns.number[SYNC_QUEUE_QUEUE_ID],
+				BTEqualStrategyNumber,
+				F_INT8EQ,
+				Int64GetDatum(queue_id));
+	scan = systable_beginscan(queue,
+							  get_relname_relid("sync_queue_pkey",
+												RelationGetNamespace(queue)),
+							  true,
+							  GetActiveSnapshot(),
+							  1,
+							  &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple) && is_pending(queue, tuple, &columns))
+		task = sync_queue_task(heap_copytuple(tuple),
+							   RelationGetDescr(queue),
+							   &columns);
+	systable_endscan(scan);
+	return task;
+}
+
+/*
+ * Does a row say that its task is pending?
+ */
+static bool
+is_pending(Relation queue, HeapTuple row, const SyncQueueColumns *columns)
+{
+	bool isnull;
+	Datum status = heap_getattr(row,
+								columns->number[SYNC_QUEUE_STATUS],
+								RelationGetDescr(queue),
+								&isnull);
+
+	return sync_queue_status(TextDatumGetCString(status)) == SYNC_TASK_PENDING;
 }
 
 /*

@@ -18,6 +18,7 @@
 #include "shmem/shmem_lanes.h"
 #include "shmem/shmem_launcher.h"
 #include "shmem/shmem_limits.h"
+#include "shmem/shmem_marks.h"
 #include "shmem/shmem_paces.h"
 #include "shmem/shmem_progress.h"
 #include "shmem/shmem_segment.h"
@@ -35,6 +36,7 @@ static const SyncShmemRoom rooms[] = {
 	{sync_shmem_limits_size, sync_shmem_limits_attach},
 	{sync_shmem_paces_size, sync_shmem_paces_attach},
 	{sync_shmem_waits_size, sync_shmem_waits_attach},
+	{sync_shmem_marks_size, sync_shmem_marks_attach},
 };
 
 static bool available = false; /* this process has the segment */

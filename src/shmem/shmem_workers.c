@@ -20,6 +20,7 @@
 #include "storage/proc.h"
 #include "utils/timestamp.h"
 
+#include "shmem/shmem_marks.h"
 #include "shmem/shmem_workers.h"
 
 #define WORKERS_MAX 256
@@ -98,6 +99,8 @@ sync_shmem_workers_enter(int number)
 	}
 	LWLockRelease(lock);
 
+	if (mine)
+		sync_shmem_marks_enter(mine - workers->slots);
 	if (mine && !watching)
 		before_shmem_exit(leave_at_exit, (Datum) 0);
 	watching = true;
@@ -200,6 +203,7 @@ sync_shmem_workers_leave(void)
 {
 	if (mine == NULL)
 		return;
+	sync_shmem_marks_leave();
 	LWLockAcquire(lock, LW_EXCLUSIVE);
 	mine->worker.pid = 0;
 	LWLockRelease(lock);
