@@ -14,7 +14,9 @@
 #include "alert/alert.h"
 #include "history/history.h"
 #include "perform/perform.h"
+#include "shmem/shmem_rates.h"
 
+static List *count(List *kinds, const SyncAttempt *attempt);
 static bool is_running(const SyncTask *task);
 static bool put_off(Relation queue,
 					SyncTask *task,
@@ -112,14 +114,67 @@ sync_perform_settle_stuck(SyncRound *round, Relation queue, SyncTask *task)
 }
 
 /*
- * Write the history of all that was settled.
+ * Write the history of all that was settled, and count it.
  */
 void
 sync_perform_write_history(SyncRound *round)
 {
-	if (round->attempts)
-		sync_history_attempts(round->attempts);
+	List *kinds = NIL;
+	const SyncAttempt *previous = NULL;
+	ListCell *cell;
+
+	if (round->attempts == NIL)
+		return;
+	sync_history_attempts(round->attempts);
+	foreach(cell, round->attempts)
+	{
+		const SyncAttempt *attempt = lfirst(cell);
+
+		/* that one that was stuck was the last is no other attempt */
+		if (previous == NULL || previous->queue_id != attempt->queue_id ||
+			previous->attempt != attempt->attempt)
+			kinds = count(kinds, attempt);
+		previous = attempt;
+	}
+	sync_shmem_rates_add(MyDatabaseId, kinds);
 	round->attempts = NIL;
+}
+
+/*
+ * Count an attempt among those of its kind, SyncPerformed, unless the task was
+ * given up.
+ */
+static List *
+count(List *kinds, const SyncAttempt *attempt)
+{
+	const char *provider = attempt->subject;
+	SyncPerformed *kind = NULL;
+	ListCell *cell;
+
+	if (strcmp(attempt->status, "cancelled") == 0)
+		return kinds;
+	foreach(cell, kinds)
+	{
+		SyncPerformed *known = lfirst(cell);
+
+		if (strcmp(known->operation, attempt->operation) == 0 &&
+			(known->provider && provider
+				 ? strcmp(known->provider, provider) == 0
+				 : known->provider == provider))
+			kind = known;
+	}
+	if (kind == NULL)
+	{
+		kind = palloc0(sizeof(SyncPerformed));
+		kind->operation = attempt->operation;
+		kind->provider = provider;
+		kinds = lappend(kinds, kind);
+	}
+	if (attempt->error)
+		kind->failed++;
+	else
+		kind->done++;
+	return kinds;
 }
 
 /*

@@ -245,22 +245,48 @@ REVOKE ALL ON FUNCTION sync_status(bigint, integer) FROM PUBLIC;
 COMMENT ON FUNCTION sync_status(bigint, integer) IS
 'How a tenant''s syncs are going: recent_syncs, the last ones; last_successful_sync, its time; pending_jobs, how many tasks are in the queue, and waiting_jobs, how many of them wait for others.';
 
+CREATE FUNCTION sync_stat_rates(OUT operation_type text, OUT provider_name text,
+	OUT done_per_second double precision, OUT done_per_minute double precision,
+	OUT failed_per_minute double precision) RETURNS SETOF record
+	LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'sync_sql_stat_rates';
+REVOKE ALL ON FUNCTION sync_stat_rates() FROM PUBLIC;
+COMMENT ON FUNCTION sync_stat_rates() IS
+'How often tasks of this database were performed of late, as sync_stat_queue shows it: first of all kinds together, then of each. No row where the library is not in shared_preload_libraries. Names are cut to 127 bytes.';
+
 CREATE VIEW sync_stat_queue AS
-SELECT q.operation_type, q.provider_name, q.status, count(*) AS tasks,
-	count(*) FILTER (WHERE q.scheduled_time <= now() AND q.status <> 'waiting') AS due,
-	coalesce(max(now() - q.scheduled_time) FILTER (WHERE q.scheduled_time <= now() AND q.status <> 'waiting'), '0') AS oldest_due,
-	min(q.scheduled_time) FILTER (WHERE q.scheduled_time > now() AND q.status <> 'waiting') AS next_due,
+WITH rates AS MATERIALIZED (SELECT * FROM sync_stat_rates()),
+queued AS MATERIALIZED (
+	SELECT operation_type, provider_name, status, count(*) AS tasks,
+		count(*) FILTER (WHERE scheduled_time <= now() AND status <> 'waiting') AS due,
+		coalesce(max(now() - scheduled_time) FILTER (WHERE scheduled_time <= now() AND status <> 'waiting'), '0') AS oldest_due,
+		min(scheduled_time) FILTER (WHERE scheduled_time > now() AND status <> 'waiting') AS next_due
+	FROM sync_queue GROUP BY 1, 2, 3),
+kinds AS (
+	SELECT * FROM queued
+	UNION ALL
+	SELECT operation_type, provider_name, NULL, 0, 0, '0', NULL
+	FROM rates WHERE operation_type IS NOT NULL AND NOT EXISTS (SELECT FROM queued q
+		WHERE q.operation_type = rates.operation_type AND q.provider_name IS NOT DISTINCT FROM rates.provider_name))
+SELECT k.operation_type, k.provider_name, k.status, k.tasks, k.due, k.oldest_due, k.next_due,
 	EXISTS (SELECT FROM sync_queue_pauses p
-		WHERE coalesce(p.provider_name = q.provider_name, p.provider_name IS NULL)
-		AND coalesce(p.operation_type, q.operation_type) = q.operation_type) AS paused
-FROM sync_queue q GROUP BY q.operation_type, q.provider_name, q.status;
+		WHERE coalesce(p.provider_name = k.provider_name, p.provider_name IS NULL)
+		AND coalesce(p.operation_type, k.operation_type) = k.operation_type) AS paused,
+	CASE WHEN kept.kept THEN coalesce(round(r.done_per_second::numeric, 2), 0) END AS done_per_second,
+	CASE WHEN kept.kept THEN coalesce(round(r.done_per_minute::numeric, 2), 0) END AS done_per_minute,
+	CASE WHEN kept.kept THEN coalesce(round(r.failed_per_minute::numeric, 2), 0) END AS failed_per_minute
+FROM kinds k LEFT JOIN rates r ON r.operation_type = k.operation_type AND r.provider_name IS NOT DISTINCT FROM k.provider_name
+CROSS JOIN (SELECT EXISTS (SELECT FROM rates) AS kept) AS kept;
 REVOKE ALL ON TABLE sync_stat_queue FROM PUBLIC;
-COMMENT ON VIEW sync_stat_queue IS 'What waits and what is at work, by kind.';
+COMMENT ON VIEW sync_stat_queue IS
+'What waits and what is at work, by kind, and how often tasks of that kind are performed; the last three are the same in all rows of a kind, and NULL where the library is not in shared_preload_libraries.';
 COMMENT ON COLUMN sync_stat_queue.operation_type IS 'What is to be done.';
 COMMENT ON COLUMN sync_stat_queue.provider_name IS 'Provider that it talks to.';
-COMMENT ON COLUMN sync_stat_queue.status IS 'waiting (for other tasks), pending or running.';
+COMMENT ON COLUMN sync_stat_queue.status IS 'waiting (for other tasks), pending or running; NULL: none of the kind is in the queue, but some were within five minutes.';
 COMMENT ON COLUMN sync_stat_queue.tasks IS 'How many there are.';
 COMMENT ON COLUMN sync_stat_queue.due IS 'How many of them are due.';
 COMMENT ON COLUMN sync_stat_queue.oldest_due IS 'How long the oldest of these has been due.';
 COMMENT ON COLUMN sync_stat_queue.next_due IS 'When the next of the others is.';
 COMMENT ON COLUMN sync_stat_queue.paused IS 'Whether sync_pause holds them back.';
+COMMENT ON COLUMN sync_stat_queue.done_per_second IS 'How many of the kind were done a second, over the last minute.';
+COMMENT ON COLUMN sync_stat_queue.done_per_minute IS 'How many a minute, over the last five.';
+COMMENT ON COLUMN sync_stat_queue.failed_per_minute IS 'How many attempts at them failed a minute, over the last five.';

@@ -21,6 +21,7 @@
 #include "shmem/shmem_marks.h"
 #include "shmem/shmem_paces.h"
 #include "shmem/shmem_progress.h"
+#include "shmem/shmem_rates.h"
 #include "shmem/shmem_segment.h"
 #include "shmem/shmem_waits.h"
 #include "shmem/shmem_workers.h"
@@ -37,6 +38,7 @@ static const SyncShmemRoom rooms[] = {
 	{sync_shmem_paces_size, sync_shmem_paces_attach},
 	{sync_shmem_waits_size, sync_shmem_waits_attach},
 	{sync_shmem_marks_size, sync_shmem_marks_attach},
+	{sync_shmem_rates_size, sync_shmem_rates_attach},
 };
 
 static bool available = false; /* this process has the segment */
