@@ -72,11 +72,15 @@ COMMENT ON COLUMN sync_streams.search_path IS 'Schemas in which names in the str
 
 CREATE TABLE sync_watermarks (
 	stream_name text NOT NULL,
+	timing_partner_id bigint,
+	params jsonb NOT NULL DEFAULT '{}',
+	endpoint text NOT NULL DEFAULT '',
+	parent jsonb,
 	watermark text NOT NULL,
 	source text NOT NULL,
 	definition text NOT NULL,
 	moved_at timestamptz NOT NULL DEFAULT now(),
-	CONSTRAINT sync_watermarks_pkey PRIMARY KEY (stream_name),
+	CONSTRAINT sync_watermarks_key UNIQUE NULLS NOT DISTINCT (stream_name, timing_partner_id, params, endpoint, parent),
 	CONSTRAINT sync_watermarks_stream_name_fkey FOREIGN KEY (stream_name)
 		REFERENCES sync_streams ON UPDATE CASCADE ON DELETE CASCADE
 );
@@ -86,10 +90,42 @@ SELECT pg_catalog.pg_extension_config_dump('sync_watermarks', '');
 COMMENT ON TABLE sync_watermarks IS
 'How far streams have read, one a row; written by sync_run in the transaction that writes the rows. Delete a row to have everything read.';
 COMMENT ON COLUMN sync_watermarks.stream_name IS 'The stream.';
+COMMENT ON COLUMN sync_watermarks.timing_partner_id IS 'The tenant, of a stream from an endpoint that runs for tenants.';
+COMMENT ON COLUMN sync_watermarks.params IS 'Parameters that runs had of their own; {} where they had none.';
+COMMENT ON COLUMN sync_watermarks.endpoint IS 'The endpoint that was read; empty where the source is none.';
+COMMENT ON COLUMN sync_watermarks.parent IS 'The parent that the endpoint was asked for, where it is read for each by itself.';
 COMMENT ON COLUMN sync_watermarks.watermark IS 'The highest value of the watermark column that was read; of xmin, the oldest transaction that was under way at the source when it was read.';
-COMMENT ON COLUMN sync_watermarks.source IS 'Where that was: system identifier and database; of xmin, also the timeline and the time of the last crash. Elsewhere the watermark means nothing, and everything is read.';
+COMMENT ON COLUMN sync_watermarks.source IS 'Where that was: system identifier and database; of xmin, also the timeline and the time of the last crash; of an endpoint, the provider. Elsewhere the watermark means nothing, and everything is read.';
 COMMENT ON COLUMN sync_watermarks.definition IS 'A digest of the stream, its target and the columns that were read. Where it differs, everything is read.';
 COMMENT ON COLUMN sync_watermarks.moved_at IS 'When it last moved.';
+
+CREATE TABLE sync_validators (
+	stream_name text NOT NULL,
+	timing_partner_id bigint,
+	params jsonb NOT NULL DEFAULT '{}',
+	request text NOT NULL,
+	url text NOT NULL,
+	etag text,
+	last_modified text,
+	next jsonb NOT NULL,
+	definition text NOT NULL,
+	CONSTRAINT sync_validators_key UNIQUE NULLS NOT DISTINCT (stream_name, timing_partner_id, params, request),
+	CONSTRAINT sync_validators_stream_name_fkey FOREIGN KEY (stream_name)
+		REFERENCES sync_streams ON UPDATE CASCADE ON DELETE CASCADE
+);
+REVOKE ALL ON TABLE sync_validators FROM PUBLIC;
+
+COMMENT ON TABLE sync_validators IS
+'What answers of endpoints are known by, one a request of a stream, so that the next run need not read what is as it was; written by sync_run in the transaction that writes the rows, and not dumped. Delete rows to have everything read.';
+COMMENT ON COLUMN sync_validators.stream_name IS 'The stream.';
+COMMENT ON COLUMN sync_validators.timing_partner_id IS 'The tenant; NULL: none.';
+COMMENT ON COLUMN sync_validators.params IS 'Parameters that the run had of its own; {} where it had none.';
+COMMENT ON COLUMN sync_validators.request IS 'A hash of the URL and of the credential.';
+COMMENT ON COLUMN sync_validators.url IS 'The URL, without what may be secret.';
+COMMENT ON COLUMN sync_validators.etag IS 'The ETag of the answer; it is asked for with If-None-Match.';
+COMMENT ON COLUMN sync_validators.last_modified IS 'The Last-Modified of the answer; it is asked for with If-Modified-Since.';
+COMMENT ON COLUMN sync_validators.next IS 'Where the answer led to.';
+COMMENT ON COLUMN sync_validators.definition IS 'A digest of the stream, its target and the endpoint. Where it differs, the row is of no use.';
 
 CREATE TABLE sync_rejects (
 	reject_id bigint GENERATED ALWAYS AS IDENTITY,

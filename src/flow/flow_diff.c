@@ -76,7 +76,7 @@ sync_flow_diff(SyncStream *stream, int max_rows, SyncDiffSink sink, void *arg)
 	PushActiveSnapshot(GetTransactionSnapshot());
 	sync_flow_watermark_apply(flow, false);
 	if (flow->fetched)
-		sync_flow_endpoint_begin(flow, NULL);
+		sync_flow_fetch_begin(flow, false);
 	reader = sync_stage_read(flow->source, &flow->reading);
 	flow->merge.expected = sync_stage_expected(reader);
 	sync_merge_compare(&flow->merge,

@@ -142,7 +142,7 @@ put_aside(SyncRejects *rejects,
 	SyncRow reject = {
 		.values = values,
 		.nulls = nulls,
-		.number = number,
+		.number = Abs(number),
 	};
 	const char *file = NULL;
 	int64 line = 0;
@@ -158,7 +158,7 @@ put_aside(SyncRejects *rejects,
 				errdetail("It allows " INT64_FORMAT
 						  ". The next one is row " INT64_FORMAT ": %s.",
 						  stream->max_rejects,
-						  number,
+						  reject.number,
 						  error->message),
 				errhint("Look at the source, or raise max_rejects."));
 
@@ -171,7 +171,7 @@ put_aside(SyncRejects *rejects,
 	put_text(values, nulls, REJECT_MESSAGE, error->message);
 	put_text(values, nulls, REJECT_DETAIL, error->detail);
 	put_text(values, nulls, REJECT_RAW, raw);
-	(void) sync_stage_place(rejects->source, number, &file, &line);
+	(void) sync_stage_place(rejects->source, reject.number, &file, &line);
 	put_text(values, nulls, REJECT_FILE, file);
 	put_text(values,
 			 nulls,

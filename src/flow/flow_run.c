@@ -143,7 +143,7 @@ sync_flow_run_compare(SyncFlowRun *work)
 		work->delta = sync_merge_delta_create(&flow->merge);
 	sync_flow_watermark_apply(flow, work->full_refresh);
 	if (flow->fetched)
-		sync_flow_endpoint_begin(flow, NULL);
+		sync_flow_fetch_begin(flow, work->full_refresh);
 	reader = sync_stage_read(flow->source, &flow->reading);
 	flow->merge.expected = sync_stage_expected(reader);
 	sync_shmem_progress_phase(SYNC_PHASE_COMPARING,
@@ -156,6 +156,8 @@ sync_flow_run_compare(SyncFlowRun *work)
 					   work->delta,
 					   &work->counts);
 	sync_stage_read_end(reader);
+	if (flow->fetched)
+		sync_flow_fetch_end(flow);
 	if (flow->reading.refused > 0 && work->counts.deleted > 0)
 		keep_gone(work);
 
@@ -273,7 +275,7 @@ add_details(SyncFlowRun *work, int64 superseded)
 								"superseded",
 								psprintf(INT64_FORMAT, superseded));
 	sync_flow_watermark_describe(work->flow, work->run);
-	sync_flow_endpoint_describe(work->flow, work->run);
+	sync_flow_fetch_describe(work->flow, work->run);
 }
 
 /*
@@ -303,6 +305,7 @@ leave_history(SyncFlowRun *work)
 
 	sync_flow_rejects_store(flow->rejects, history_id);
 	sync_flow_watermark_store(flow);
+	sync_flow_fetch_store(flow);
 	if (flow->kept)
 		sync_undo_finish(flow->kept, history_id);
 }

@@ -39,7 +39,6 @@ struct SyncWatermark
 
 static void load_watermark(SyncFlow *flow, bool full_refresh);
 static const char *why_everything(SyncFlow *flow, char **stored);
-static bool is_empty(SyncTarget *target);
 static const char *digest_definition(SyncFlow *flow);
 static char *compose_filter(SyncFlow *flow);
 
@@ -113,7 +112,8 @@ sync_flow_watermark_store(SyncFlow *flow)
 		sync_kit_spi_run_own("INSERT INTO @extschema@.sync_watermarks AS w"
 							 " (stream_name, watermark, source, definition) "
 							 "VALUES ($1, $2, $3, $4) "
-							 "ON CONFLICT (stream_name) DO UPDATE"
+							 "ON CONFLICT (stream_name, timing_partner_id,"
+							 " params, endpoint, parent) DO UPDATE"
 							 " SET watermark = excluded.watermark,"
 							 " source = excluded.source,"
 							 " definition = excluded.definition,"
@@ -134,6 +134,12 @@ void
 sync_flow_watermark_forget(const char *stream)
 {
 	(void) sync_kit_spi_run_own("DELETE FROM @extschema@.sync_watermarks"
+								" WHERE stream_name = $1",
+								sync_kit_text_params(1, &stream),
+								false,
+								NULL,
+								NULL);
+	(void) sync_kit_spi_run_own("DELETE FROM @extschema@.sync_validators"
 								" WHERE stream_name = $1",
 								sync_kit_text_params(1, &stream),
 								false,
@@ -206,7 +212,7 @@ why_everything(SyncFlow *flow, char **stored)
 		return "the stream, its target or its columns have changed";
 	if (strcmp(stored[1], mark->source) != 0)
 		return "the source is not as it was left";
-	if (is_empty(flow->target))
+	if (sync_flow_is_empty(flow))
 		return "the target is empty";
 	return mark->type == XIDOID
 			   ? sync_flow_xmin_passed(stored[0], &mark->moment)
@@ -214,13 +220,16 @@ why_everything(SyncFlow *flow, char **stored)
 }
 
 /*
- * Whether the caller sees no row in the target.
+ * Whether the caller sees no row in the target, of those that the merge is
+ * about.
  */
-static bool
-is_empty(SyncTarget *target)
+bool
+sync_flow_is_empty(SyncFlow *flow)
 {
-	return sync_kit_spi_run(psprintf("SELECT FROM %s LIMIT 1",
-									 target->qualified),
+	return sync_kit_spi_run(psprintf("SELECT FROM %s AS t WHERE %s LIMIT 1",
+									 flow->target->qualified,
+									 flow->merge.scope ? flow->merge.scope
+													   : "true"),
 							NULL,
 							true,
 							NULL,

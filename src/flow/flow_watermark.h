@@ -28,6 +28,7 @@ extern void sync_flow_watermark_check(SyncFlow *flow);
 extern void sync_flow_watermark_apply(SyncFlow *flow, bool full_refresh);
 extern void sync_flow_watermark_store(SyncFlow *flow);
 extern void sync_flow_watermark_forget(const char *stream);
+extern bool sync_flow_is_empty(SyncFlow *flow);
 extern void sync_flow_watermark_describe(SyncFlow *flow, SyncRun *run);
 
 /* in flow_highest.c */

@@ -14,6 +14,7 @@
 #include "miscadmin.h"
 #include "storage/latch.h"
 #include "utils/acl.h"
+#include "utils/datetime.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/regproc.h"
@@ -122,6 +123,27 @@ sync_compat_create_wait_set(int nevents)
 	return CreateWaitEventSet(NULL, nevents);
 #else
 	return CreateWaitEventSet(TopMemoryContext, nevents);
+#endif
+}
+
+/*
+ * Read the parts of a time; 0 where they are one.
+ */
+static inline int
+sync_compat_decode_time(char **fields,
+						int *types,
+						int nfields,
+						int *type,
+						struct pg_tm *tm,
+						fsec_t *fsec,
+						int *offset)
+{
+#if PG_VERSION_NUM >= 160000
+	DateTimeErrorExtra extra;
+
+	return DecodeDateTime(fields, types, nfields, type, tm, fsec, offset, &extra);
+#else
+	return DecodeDateTime(fields, types, nfields, type, tm, fsec, offset);
 #endif
 }
 

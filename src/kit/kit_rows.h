@@ -29,8 +29,11 @@ typedef struct SyncRow
 {
 	Datum *values;
 	bool *nulls;
-	int64 number; /* in its source, from 1 */
+	int64 number; /* in its source, from 1; negative: see below */
 } SyncRow;
+
+/* Whether a row says, by its key, that another one is gone */
+#define SYNC_ROW_IS_GONE(row) ((row)->number < 0)
 
 /* Gives the next row, or NULL after the last one */
 typedef SyncRow *(*SyncRowNext)(void *arg);

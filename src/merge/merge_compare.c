@@ -25,6 +25,7 @@
 
 #include "kit/kit_cursor.h"
 #include "kit/kit_order.h"
+#include "kit/kit_spi.h"
 #include "merge/merge_compose.h"
 
 /* a row that is looked up costs as much as so many that are read in order */
@@ -48,6 +49,8 @@ typedef struct Comparison
 } Comparison;
 
 static SyncCursor *open_target(SyncMerge *merge, SyncStagedRows *named);
+static int64 count_target(SyncMerge *merge);
+static void take_count(void *count, int ncells, char **cells);
 static bool looks_up(SyncMerge *merge, double rows);
 static SyncStagedRows *stage_source(SyncMerge *merge,
 									SyncRowNext next,
@@ -184,7 +187,12 @@ compare_all(Comparison *comparison, SyncRowNext next, void *arg)
 					   ? -1
 					   : sync_kit_order_compare(order, before, after);
 
-		if (sign > 0)
+		if (after && SYNC_ROW_IS_GONE(after))
+		{
+			if (sign == 0 && !is_marked(comparison, before))
+				settle(comparison, SYNC_ACTION_DELETE, before, NULL);
+		}
+		else if (sign > 0)
 			settle(comparison, SYNC_ACTION_INSERT, NULL, after);
 		else if (sign == 0)
 			settle(comparison,
@@ -204,6 +212,34 @@ compare_all(Comparison *comparison, SyncRowNext next, void *arg)
 	MemoryContextDelete(comparison->scratch);
 	if (source)
 		sync_kit_staged_free(source);
+	if (named && comparison->counts->deleted > 0)
+		comparison->target = count_target(merge);
+}
+
+/*
+ * How many rows the target has that the merge is about and that are not marked as
+ * deleted.
+ */
+static int64
+count_target(SyncMerge *merge)
+{
+	int64 count = 0;
+
+	sync_kit_spi_run(sync_merge_compose_count(merge),
+					 NULL,
+					 true,
+					 take_count,
+					 &count);
+	return count;
+}
+
+/*
+ * Take the one cell of a count; a SyncRowSink.
+ */
+static void
+take_count(void *count, int ncells, char **cells)
+{
+	*(int64 *) count = strtoi64(cells[0], NULL, 10);
 }
 
 /*

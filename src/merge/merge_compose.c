@@ -73,6 +73,27 @@ sync_merge_compose_read(SyncMerge *merge, const char *source)
 }
 
 /*
+ * SELECT how many rows of the target it is about, but for those that are marked
+ * as deleted.
+ */
+char *
+sync_merge_compose_count(SyncMerge *merge)
+{
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql,
+					 "SELECT pg_catalog.count(*) FROM %s AS t WHERE %s",
+					 merge->target->rows,
+					 merge->scope ? merge->scope : "true");
+	if (merge->mode == SYNC_MODE_SOFT_DELETE)
+		appendStringInfo(&sql,
+						 " AND t.%s IS NULL",
+						 sync_kit_quote(merge->deleted_at));
+	return sql.data;
+}
+
+/*
  * INSERT the staged rows.  On a "conflict" with a row that another session has
  * just added, make that row right instead; where images are kept, leave it to
  * an update, which knows what was there before.

@@ -12,6 +12,7 @@
 
 /* in merge_compose.c */
 extern char *sync_merge_compose_read(SyncMerge *merge, const char *source);
+extern char *sync_merge_compose_count(SyncMerge *merge);
 extern char *sync_merge_compose_insert(SyncMerge *merge, bool conflict);
 extern char *sync_merge_compose_update(SyncMerge *merge,
 									   const char *from,

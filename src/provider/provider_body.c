@@ -11,6 +11,7 @@
 #include "mb/pg_wchar.h"
 
 #include "provider/provider_push.h"
+#include "provider/provider_records.h"
 
 static char *compose_rows(SyncFetch *fetch, JsonbValue *body);
 static JsonbValue *without_nulls(JsonbValue *object);

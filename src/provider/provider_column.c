@@ -24,7 +24,7 @@
 #include "utils/numeric.h"
 #include "utils/timestamp.h"
 
-#include "provider/provider_fetch.h"
+#include "provider/provider_records.h"
 
 #define UNIX_EPOCH_IN_POSTGRES_S \
 	((POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * INT64CONST(86400))

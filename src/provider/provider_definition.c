@@ -14,7 +14,7 @@
 #include "utils/fmgroids.h"
 
 #include "kit/kit_spi.h"
-#include "provider/provider_definition.h"
+#include "provider/provider.h"
 
 static char *compose_select(const char *const *columns, const char *from);
 static JsonbValue *parsed(const char *text);
@@ -149,6 +149,23 @@ sync_provider_load_endpoint(const char *name)
 	endpoint->outcomes =
 		list_concat(endpoint->outcomes, endpoint->provider->outcomes);
 	return endpoint;
+}
+
+/*
+ * A digest of all that decides about what an endpoint gives.
+ */
+char *
+sync_provider_digest(SyncEndpoint *endpoint)
+{
+	const char *name = endpoint->name;
+	SyncRows *rows =
+		sync_kit_spi_rows_own("SELECT md5(row(e.*, p.base_url, p.query, p.headers)::text)"
+							  " FROM @extschema@.sync_endpoints AS e"
+							  " JOIN @extschema@.sync_providers AS p USING (provider_name)"
+							  " WHERE e.endpoint_name = $1",
+							  sync_kit_text_params(1, &name));
+
+	return rows->nrows > 0 ? rows->rows[0][0] : pstrdup("");
 }
 
 /*

@@ -19,7 +19,9 @@
 #include "utils/timestamp.h"
 
 #include "kit/kit_error.h"
+#include "provider/provider_known.h"
 #include "provider/provider_push.h"
+#include "provider/provider_records.h"
 
 #define DEFAULT_RETRIES		3
 #define DEFAULT_WAIT_MS		1000
@@ -34,13 +36,13 @@ static void take_answer(SyncFetch *fetch);
 static bool is_json(const char *text, int status);
 static void take_document(SyncFetch *fetch, JsonbValue *document);
 static void end_push(SyncFetch *fetch);
+static void settle_page(SyncFetch *fetch);
 static void settle_verdict(SyncFetch *fetch, SyncVerdict *verdict, int status);
 static void report_verdict(SyncFetch *fetch, SyncVerdict *verdict, int status);
 static bool may_retry(SyncFetch *fetch, bool undone);
 static int64 backoff_ms(SyncFetch *fetch);
 static void wait_for(SyncFetch *fetch, int64 ms);
 static void end_request(SyncFetch *fetch);
-static bool is_older(SyncFetch *fetch);
 static void name_fetch(void *fetch);
 
 /*
@@ -203,8 +205,9 @@ hand_out(SyncFetch *fetch, Jsonb **record)
 		MemoryContextReset(fetch->record);
 		MemoryContextSwitchTo(fetch->record);
 		fetch->found = found;
-		if (!is_older(fetch))
+		if (!sync_provider_is_older(fetch))
 		{
+			sync_provider_mark_record(fetch);
 			if (record)
 				*record = sync_provider_record(fetch);
 			MemoryContextSwitchTo(fetch->scratch);
@@ -248,6 +251,7 @@ read_line(SyncFetch *fetch)
 	if (line == NULL && sync_http_state(fetch->transfer) == SYNC_HTTP_DONE)
 	{
 		sync_provider_note_page(fetch, NULL);
+		sync_provider_note_validator(fetch);
 		end_request(fetch);
 		fetch->counts.pages++;
 	}
@@ -324,12 +328,21 @@ take_answer(SyncFetch *fetch)
 	sync_http_check(transfer);
 	if (fetch->request->streamed && status / 100 == 2)
 	{
-		fetch->streaming = true;
+		fetch->streaming = sync_provider_is_usable(fetch);
+		if (!fetch->streaming)
+			end_request(fetch);
+		MemoryContextSwitchTo(fetch->scratch);
+		return;
+	}
+	fetch->counts.bytes += sync_http_bytes(transfer);
+	if (status == 304)
+	{
+		sync_provider_take_unchanged(fetch);
+		settle_page(fetch);
 		MemoryContextSwitchTo(fetch->scratch);
 		return;
 	}
 
-	fetch->counts.bytes += sync_http_bytes(transfer);
 	text = sync_http_text(transfer, &length);
 	if (is_json(text, status))
 		document = sync_kit_json_value(sync_kit_json_parse(text));
@@ -352,14 +365,15 @@ take_answer(SyncFetch *fetch)
 		sync_provider_settle_items(fetch, document, text[0] != '\0');
 		end_push(fetch);
 	}
-	else if (document == NULL && text[0] && status != 304 &&
-			 fetch->endpoint->outcomes == NIL)
+	else if (document == NULL && text[0] && fetch->endpoint->outcomes == NIL)
 		ereport(ERROR,
 				errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
 				errmsg("the answer of endpoint \"%s\" is not JSON",
 					   fetch->endpoint->name));
-	else
+	else if (sync_provider_is_usable(fetch))
 		take_document(fetch, document);
+	else
+		end_request(fetch);
 	MemoryContextSwitchTo(fetch->scratch);
 }
 
@@ -387,6 +401,16 @@ take_document(SyncFetch *fetch, JsonbValue *document)
 		document ? sync_provider_extract(fetch->endpoint, document) : NIL;
 	fetch->record_at = 0;
 	sync_provider_note_page(fetch, document);
+	sync_provider_note_validator(fetch);
+	settle_page(fetch);
+}
+
+/*
+ * A page came: its request is done with.
+ */
+static void
+settle_page(SyncFetch *fetch)
+{
 	fetch->counts.pages++;
 	fetch->tries = 0;
 	fetch->authenticated = false;
@@ -543,37 +567,6 @@ end_request(SyncFetch *fetch)
 	fetch->transfer = NULL;
 	sync_provider_limit_release(fetch);
 	MemoryContextSwitchTo(fetch->scratch);
-}
-
-/*
- * Is a record older than what is asked for, where that is to be seen here?
- */
-static bool
-is_older(SyncFetch *fetch)
-{
-	JsonbValue *incremental = fetch->endpoint->incremental;
-	char *mode = sync_kit_json_string(incremental, "mode");
-	char *field;
-	char *value;
-
-	if (mode == NULL || strcmp(mode, "client") != 0 ||
-		fetch->scope.since == NULL)
-		return false;
-	field = sync_kit_json_string(incremental, "field");
-	value = sync_kit_json_text(sync_provider_field(fetch, field));
-	if (value == NULL)
-		return false;
-	/* text compares as it stands; times as times */
-	if (sync_kit_json_string(incremental, "format") == NULL ||
-		strcmp(sync_kit_json_string(incremental, "format"), "text") == 0)
-		return strcmp(value, fetch->scope.since) < 0;
-	return atoll(sync_provider_format_time(value, "epoch_ms", 0)) <
-		   atoll(sync_provider_format_time(fetch->scope.since,
-										   "epoch_ms",
-										   -1000 *
-											   sync_kit_json_integer(incremental,
-																	 "lookback_s",
-																	 0)));
 }
 
 /*

@@ -47,6 +47,24 @@ struct SyncFetch
 	List *constants;			  /* of "each", texts; NIL: there are none */
 	int constant_at;
 
+	/* how far it was read */
+	bool keeps_marks;
+	bool by_parent;		/* each has a mark */
+	struct HTAB *marks; /* NULL: none yet */
+	struct MarkEntry *mark;
+	const char *mark_field; /* of a record; NULL: not looked up */
+	TimestampTz opened_at;
+
+	/* what is known of answers */
+	bool keeps_validators;
+	bool whole;			  /* see sync_provider_set_validators */
+	bool unconditional;	  /* all is asked for as if nothing were known */
+	struct HTAB *known;	  /* NULL: nothing is */
+	SyncValidator *asked; /* with this request; NULL: none */
+	char request_hash[SYNC_REQUEST_HASH_SIZE]; /* of this request */
+	List *validators; /* SyncValidator, of answers that came */
+	int64 unchanged;  /* pages that are as they were */
+
 	/* what it asks */
 	SyncPager pager;
 	SyncHttpRequest *request; /* NULL: none is at hand */
@@ -111,10 +129,6 @@ extern char *sync_provider_expand_secret(SyncFetch *fetch,
 										 List **secrets);
 extern List *sync_provider_secrets(SyncFetch *fetch);
 
-/* in provider_token.c */
-extern bool sync_provider_token_ready(SyncFetch *fetch);
-extern bool sync_provider_forget_token(SyncFetch *fetch);
-
 /* in provider_page.c */
 extern void sync_provider_first_page(SyncFetch *fetch);
 extern void sync_provider_page_add(SyncFetch *fetch, SyncUrl *url);
@@ -130,21 +144,5 @@ extern int64 sync_provider_limit_key(const char *provider, const int64 *tenant);
 /* in provider_parent.c */
 extern SyncFetchStep sync_provider_next_subject(SyncFetch *fetch,
 												int64 *wait_ms);
-
-/* in provider_value.c, provider_records.c, provider_column.c, provider_outcome.c */
-extern JsonbValue *sync_provider_field(SyncFetch *fetch, const char *name);
-extern List *sync_provider_extract(SyncEndpoint *endpoint,
-								   JsonbValue *document);
-extern Jsonb *sync_provider_make_columns(List *columns,
-										 JsonbValue *record,
-										 SyncScope *scope);
-extern JsonbValue *sync_provider_make_column(SyncColumn *column,
-											 JsonbValue *record,
-											 SyncScope *scope);
-extern SyncVerdict sync_provider_judge(SyncEndpoint *endpoint,
-									   int status,
-									   const char *body,
-									   JsonbValue *document,
-									   const char *wait);
 
 #endif /* PROVIDER_FETCH_H */

@@ -10,6 +10,7 @@
 
 #include "catalog/pg_type.h"
 #include "utils/memutils.h"
+#include "utils/timestamp.h"
 
 #include "kit/kit_spi.h"
 #include "provider/provider_push.h"
@@ -102,6 +103,7 @@ open_fetch(const char *name,
 	fetch->parent_context = AllocSetContextCreate(context,
 												  "sync fetch parent",
 												  ALLOCSET_DEFAULT_SIZES);
+	fetch->opened_at = GetCurrentTimestamp();
 	fetch->endpoint = sync_provider_load_endpoint(name);
 	if (credential &&
 		strcmp(credential->provider, fetch->endpoint->provider->name) != 0)

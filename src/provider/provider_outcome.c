@@ -14,7 +14,7 @@
 #include "mb/pg_wchar.h"
 #include "utils/timestamp.h"
 
-#include "provider/provider_fetch.h"
+#include "provider/provider_records.h"
 
 #define MESSAGE_CHARS_MAX 300
 

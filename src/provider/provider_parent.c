@@ -9,7 +9,7 @@
 
 #include "utils/memutils.h"
 
-#include "provider/provider_fetch.h"
+#include "provider/provider_known.h"
 
 static SyncFetchStep next_parent(SyncFetch *fetch, int64 *wait_ms);
 static SyncFetchStep next_row(SyncFetch *fetch,
@@ -41,6 +41,8 @@ sync_provider_next_subject(SyncFetch *fetch, int64 *wait_ms)
 		} while (is_passed_over(fetch));
 		fetch->constant_at = 0;
 	}
+	if (fetch->by_parent)
+		sync_provider_begin_mark(fetch);
 	fetch->begun = true;
 	fetch->scope.each =
 		fetch->constants ? list_nth(fetch->constants, fetch->constant_at)
@@ -174,12 +176,14 @@ is_passed_over(SyncFetch *fetch)
 	const char *missing;
 	char *value;
 
-	if (mode == NULL || strcmp(mode, "partition") != 0 ||
-		fetch->scope.since == NULL)
+	if (mode == NULL || strcmp(mode, "partition") != 0)
 		return false;
 	value = sync_provider_expand(sync_kit_json_string(incremental, "value"),
 								 &fetch->scope,
 								 SYNC_ENCODE_NOT,
 								 &missing);
-	return missing == NULL && strcmp(value, fetch->scope.since) < 0;
+	if (missing)
+		return false;
+	sync_provider_mark_value(fetch, value);
+	return fetch->scope.since && strcmp(value, fetch->scope.since) < 0;
 }

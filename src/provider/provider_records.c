@@ -7,7 +7,7 @@
  */
 #include "postgres.h"
 
-#include "provider/provider_fetch.h"
+#include "provider/provider_records.h"
 
 static List *find_first(JsonbValue *document, List *paths);
 static List *extract_columns(JsonbValue *records, JsonbValue *document);

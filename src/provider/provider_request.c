@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "provider/provider_known.h"
 #include "provider/provider_push.h"
 
 static void begin_url(SyncFetch *fetch, SyncUrl *url, bool *secret);
@@ -59,6 +60,7 @@ sync_provider_compose(SyncFetch *fetch)
 	if (!has_header(request->headers, "User-Agent"))
 		sync_provider_add_header(&request->headers, "User-Agent", "sync_ext");
 	request->url = url.text.data;
+	sync_provider_add_validator(fetch, request);
 	return request;
 }
 

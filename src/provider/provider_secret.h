@@ -40,4 +40,8 @@ extern void sync_provider_store_token(SyncCredential *credential,
 									  const char *token);
 extern void sync_provider_hide_statement(void *arg);
 
+/* in provider_token.c */
+extern bool sync_provider_token_ready(SyncFetch *fetch);
+extern bool sync_provider_forget_token(SyncFetch *fetch);
+
 #endif /* PROVIDER_SECRET_H */

@@ -9,7 +9,7 @@
 
 #include "utils/memutils.h"
 
-#include "provider/provider_fetch.h"
+#include "provider/provider_records.h"
 
 static SyncColumn *find_column(SyncEndpoint *endpoint, const char *name);
 

@@ -40,6 +40,7 @@ struct SyncReader
 	SyncRow *ahead;		   /* read, and not handed out */
 	MemoryContext scratch; /* for the row that is set aside */
 	bool started;
+	bool answered;	  /* the row ahead says that one is gone that is there */
 	int64 passed;	  /* rows that came from the source */
 	int64 rows;		  /* rows that were looked at */
 	int64 superseded; /* rows that another one with their key replaced */
@@ -251,18 +252,25 @@ static bool
 is_set_aside(SyncReader *reader, SyncRow *row)
 {
 	const char *column = null_in_key(reader, row);
+	bool answered = reader->answered && SYNC_ROW_IS_GONE(row);
 	MemoryContext caller;
 	int sign;
 
+	reader->answered = false;
 	if (column == NULL)
 	{
 		if (reader->ahead == NULL)
-			return false;
+			return answered;
 		sign = sync_kit_order_compare(reader->order, row, reader->ahead);
 		if (sign < 0)
-			return false;
+			return answered;
 		if (sign > 0)
 			report_disorder(reader, row, reader->ahead);
+		if (SYNC_ROW_IS_GONE(row) || SYNC_ROW_IS_GONE(reader->ahead))
+		{
+			reader->answered = answered || !SYNC_ROW_IS_GONE(row);
+			return SYNC_ROW_IS_GONE(row);
+		}
 	}
 
 	caller = MemoryContextSwitchTo(reader->scratch);

@@ -145,6 +145,8 @@ take_record(void *arg)
 		copy_cells(&raw->record);
 	reader->passed++;
 	raw->raw.number = found.number ? found.number : reader->passed;
+	if (found.gone)
+		raw->raw.number = -raw->raw.number;
 	if (reader->source->places && found.file && found.number == 0)
 		sync_stage_place_put(reader->source->places, found.file, found.line);
 	return &raw->raw;

@@ -45,6 +45,7 @@ typedef struct SyncRecord
 	int encoding;
 	bool unterminated; /* the file ends after it, without a line feed */
 	bool mapped;	   /* its fields are named as the target's columns */
+	bool gone;		   /* it says that the row with its key is gone */
 	char **cells;	   /* a NULL one is a NULL */
 	bool kept;		   /* they live in the memory context of who asked */
 	int ncells;
