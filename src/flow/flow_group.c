@@ -201,6 +201,7 @@ open_sources(Group *group)
 
 		run->flow->remotes = &group->remotes;
 		sync_flow_step(run, sync_flow_run_connect);
+		run->flow->merge.together = true;
 	}
 }
 
@@ -224,6 +225,8 @@ write_all(Group *group)
 			sync_flow_step(run, sync_flow_run_write_gone);
 	}
 	set_deferred(group, "IMMEDIATE");
+	foreach(cell, group->runs)
+		sync_flow_step(lfirst(cell), sync_flow_run_check);
 }
 
 /*

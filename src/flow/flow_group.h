@@ -37,6 +37,7 @@ extern void sync_flow_run_connect(SyncFlowRun *work);
 extern void sync_flow_run_compare(SyncFlowRun *work);
 extern void sync_flow_run_write(SyncFlowRun *work);
 extern void sync_flow_run_write_gone(SyncFlowRun *work);
+extern void sync_flow_run_check(SyncFlowRun *work);
 extern void sync_flow_run_finish(SyncFlowRun *work);
 
 /* in flow_group.c */

@@ -21,6 +21,7 @@
 #include "flow/flow_path.h"
 #include "flow/flow_watermark.h"
 #include "kit/kit_settings.h"
+#include "merge/merge_deferred.h"
 #include "shmem/shmem_progress.h"
 
 static void perform_writing(void *arg);
@@ -187,6 +188,17 @@ void
 sync_flow_run_write_gone(SyncFlowRun *work)
 {
 	sync_merge_apply_gone(&work->flow->merge, work->delta, &work->counts);
+}
+
+/*
+ * Check constraints that are deferred, where sync_flow_run_write was to leave
+ * that for later.
+ */
+void
+sync_flow_run_check(SyncFlowRun *work)
+{
+	sync_merge_check_deferred(work->flow->target);
+	sync_merge_defer_again(work->flow->target);
 }
 
 /*

@@ -7,6 +7,7 @@
  * read in the same order (merge_compare.c).  What differs is staged
  * (merge_delta.c) and applied by set-based statements (merge_apply.c), composed
  * in merge_compose.c, which can keep images of what they write (merge_image.c).
+ * Constraints that are deferred are checked then (merge_deferred.c).
  * A sieve finds rows to be put aside (merge_sieve.c).
  *
  *-------------------------------------------------------------------------
@@ -36,6 +37,7 @@ typedef struct SyncTarget
 	const char *qualified;		   /* for SQL */
 	const char *rows;		/* likewise, without those of tables that inherit */
 	bool references_itself; /* by a foreign key */
+	const char *deferred; /* constraints checked at commit, for SQL; NULL: none */
 } SyncTarget;
 
 /*
@@ -59,6 +61,7 @@ typedef struct SyncMerge
 	double expected;		 /* rows of the source; an estimate */
 	bool partial;	 /* the source shows some of its rows: none is gone */
 	bool gone_later; /* rows that are gone are left to sync_merge_apply_gone */
+	bool together;	 /* with others, whoever sees to deferred constraints */
 	bool waits;		 /* the first row of the source has to be waited for */
 	bool rejects;	 /* rows that cannot be written are put aside */
 	SyncRejectSink reject;

@@ -21,6 +21,7 @@
 #include "kit/kit_attempt.h"
 #include "kit/kit_spi.h"
 #include "merge/merge_compose.h"
+#include "merge/merge_deferred.h"
 #include "merge/merge_image.h"
 #include "merge/merge_load.h"
 #include "merge/merge_sieve.h"
@@ -42,11 +43,17 @@ typedef struct ApplyAttempt
 	SyncCounts *counts;
 } ApplyAttempt;
 
+static void write_all(SyncMerge *merge, SyncDelta *delta, SyncCounts *counts);
+static void write_and_check(SyncMerge *merge,
+							SyncDelta *delta,
+							SyncCounts *counts);
 static void apply(SyncMerge *merge, SyncDelta *delta, SyncCounts *counts);
-static bool attempt_apply(SyncMerge *merge,
-						  SyncDelta *delta,
-						  SyncCounts *counts);
+static bool attempt(void (*perform)(void *attempt),
+					SyncMerge *merge,
+					SyncDelta *delta,
+					SyncCounts *counts);
 static void perform_apply(void *attempt);
+static void perform_and_check(void *attempt);
 static void apply_backwards(SyncMerge *merge,
 							SyncDelta *delta,
 							SyncCounts *counts);
@@ -79,10 +86,10 @@ sync_merge_apply(SyncMerge *merge, SyncDelta *delta, SyncCounts *counts)
 {
 	int settings = sync_merge_assume_cached(merge->target);
 
-	if (!merge->target->references_itself)
-		apply(merge, delta, counts);
-	else if (!attempt_apply(merge, delta, counts))
-		apply_backwards(merge, delta, counts);
+	if (merge->together || merge->target->deferred == NULL)
+		write_all(merge, delta, counts);
+	else
+		write_and_check(merge, delta, counts);
 
 	if (delta->kept && delta->kept->count > 0)
 	{
@@ -111,6 +118,38 @@ sync_merge_apply_gone(SyncMerge *merge, SyncDelta *delta, SyncCounts *counts)
 }
 
 /*
+ * Write what differs, in an order that suits the target.
+ */
+static void
+write_all(SyncMerge *merge, SyncDelta *delta, SyncCounts *counts)
+{
+	if (!merge->target->references_itself)
+		apply(merge, delta, counts);
+	else if (!attempt(perform_apply, merge, delta, counts))
+		apply_backwards(merge, delta, counts);
+}
+
+/*
+ * The same where constraints are deferred, and check them.  Rows that break one
+ * of them are put aside, where that is allowed.
+ */
+static void
+write_and_check(SyncMerge *merge, SyncDelta *delta, SyncCounts *counts)
+{
+	if (!merge->rejects)
+	{
+		write_all(merge, delta, counts);
+		sync_merge_check_deferred(merge->target);
+	}
+	else if (!attempt(perform_and_check, merge, delta, counts))
+	{
+		sync_merge_check_deferred(merge->target);
+		write_all(merge, delta, counts);
+	}
+	sync_merge_defer_again(merge->target);
+}
+
+/*
  * Write what differs.
  */
 static void
@@ -131,15 +170,18 @@ apply(SyncMerge *merge, SyncDelta *delta, SyncCounts *counts)
  * order of the statements is not to blame.
  */
 static bool
-attempt_apply(SyncMerge *merge, SyncDelta *delta, SyncCounts *counts)
+attempt(void (*perform)(void *attempt),
+		SyncMerge *merge,
+		SyncDelta *delta,
+		SyncCounts *counts)
 {
 	SyncMerge strict = *merge;
 	SyncCounts written = *counts;
-	ApplyAttempt attempt = {&strict, delta, &written};
+	ApplyAttempt tried = {&strict, delta, &written};
 	ErrorData *error;
 
 	strict.rejects = false;
-	error = sync_kit_attempt(perform_apply, &attempt);
+	error = sync_kit_attempt(perform, &tried);
 	if (error && !merge->rejects &&
 		error->sqlerrcode != ERRCODE_FOREIGN_KEY_VIOLATION)
 		ReThrowError(error);
@@ -158,6 +200,18 @@ perform_apply(void *arg)
 	ApplyAttempt *attempt = arg;
 
 	apply(attempt->merge, attempt->delta, attempt->counts);
+}
+
+/*
+ * The same, and check what is deferred.
+ */
+static void
+perform_and_check(void *arg)
+{
+	ApplyAttempt *attempt = arg;
+
+	write_all(attempt->merge, attempt->delta, attempt->counts);
+	sync_merge_check_deferred(attempt->merge->target);
 }
 
 /*

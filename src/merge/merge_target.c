@@ -28,7 +28,7 @@
 #include "kit/kit_compat.h"
 #include "kit/kit_ident.h"
 #include "kit/kit_order.h"
-#include "merge/merge.h"
+#include "merge/merge_deferred.h"
 
 static void check_kind(Relation relation);
 static void check_rights(SyncTarget *target, AclMode rights);
@@ -69,6 +69,7 @@ sync_merge_open_target(const char *name)
 					   ? psprintf("ONLY %s", target->qualified)
 					   : target->qualified;
 	target->references_itself = references_itself(relation);
+	target->deferred = sync_merge_find_deferred(relation);
 	check_rights(target, ACL_SELECT | ACL_INSERT | ACL_UPDATE | ACL_DELETE);
 	return target;
 }
