@@ -22,6 +22,7 @@
 #include "flow/flow_watermark.h"
 #include "kit/kit_settings.h"
 #include "merge/merge_deferred.h"
+#include "merge/merge_foresee.h"
 #include "shmem/shmem_progress.h"
 
 static void perform_writing(void *arg);
@@ -138,10 +139,13 @@ void
 sync_flow_run_compare(SyncFlowRun *work)
 {
 	SyncFlow *flow = work->flow;
+	SyncStagedRows *written = NULL;
 	SyncReader *reader;
 
 	if (!work->dry_run)
 		work->delta = sync_merge_delta_create(&flow->merge);
+	else if (sync_merge_can_foresee(&flow->merge))
+		written = sync_merge_written_create(&flow->merge);
 	sync_flow_watermark_apply(flow, work->full_refresh);
 	if (flow->fetched)
 		sync_flow_fetch_begin(flow, work->full_refresh);
@@ -153,14 +157,21 @@ sync_flow_run_compare(SyncFlowRun *work)
 	sync_merge_compare(&flow->merge,
 					   sync_stage_next,
 					   reader,
-					   work->delta ? sync_merge_delta_put : NULL,
-					   work->delta,
+					   work->delta ? sync_merge_delta_put
+					   : written   ? sync_merge_written_put
+								   : NULL,
+					   work->delta ? (void *) work->delta : written,
 					   &work->counts);
 	sync_stage_read_end(reader);
 	if (flow->fetched)
 		sync_flow_fetch_end(flow);
 	if (flow->reading.refused > 0 && work->counts.deleted > 0)
 		keep_gone(work);
+	if (written)
+	{
+		sync_merge_foresee(&flow->merge, written, &work->counts);
+		sync_kit_staged_free(written);
+	}
 
 	work->run->rows_read = sync_stage_rows(reader);
 	work->run->bytes = sync_stage_bytes(flow->source);
@@ -272,6 +283,7 @@ keep_gone(SyncFlowRun *work)
 					  " rows are not among those that could be read.",
 					  work->counts.deleted));
 	work->counts.deleted = 0;
+	work->flow->merge.gone_stays = true;
 	if (work->delta)
 		sync_merge_delta_keep_gone(work->delta);
 }

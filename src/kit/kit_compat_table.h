@@ -52,4 +52,17 @@ sync_compat_insert_index_tuples(ResultRelInfo *target,
 #endif
 }
 
+/*
+ * Whether a CHECK constraint is enforced.  Servers from 18 on may have others.
+ */
+static inline bool
+sync_compat_check_is_enforced(ConstrCheck *check)
+{
+#if PG_VERSION_NUM >= 180000
+	return check->ccenforced;
+#else
+	return true;
+#endif
+}
+
 #endif /* KIT_COMPAT_TABLE_H */

@@ -132,12 +132,25 @@ const char *
 sync_kit_order_equality(Oid type)
 {
 	Oid operator= lookup_type_cache(type, TYPECACHE_EQ_OPR)->eq_opr;
+
+	if (!OidIsValid(operator))
+		elog(ERROR, "no equality operator for type %u", type);
+	return sync_kit_order_operator(operator);
+}
+
+/*
+ * An operator, to be written into SQL whatever the search_path is.  Lives in the
+ * current memory context.
+ */
+const char *
+sync_kit_order_operator(Oid operator)
+{
 	HeapTuple tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(operator));
 	Form_pg_operator form;
 	char *text;
 
 	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "no equality operator for type %u", type);
+		elog(ERROR, "cache lookup failed for operator %u", operator);
 	form = (Form_pg_operator) GETSTRUCT(tuple);
 	text = psprintf("OPERATOR(%s.%s)",
 					quote_identifier(get_namespace_name(form->oprnamespace)),

@@ -31,5 +31,6 @@ extern bool sync_kit_order_is_by_bytes(Form_pg_attribute column);
 extern const char *sync_kit_order_column(const char *expression,
 										 Form_pg_attribute column);
 extern const char *sync_kit_order_equality(Oid type);
+extern const char *sync_kit_order_operator(Oid operator);
 
 #endif /* KIT_ORDER_H */

@@ -61,6 +61,7 @@ typedef struct SyncMerge
 	double expected;		 /* rows of the source; an estimate */
 	bool partial;	 /* the source shows some of its rows: none is gone */
 	bool gone_later; /* rows that are gone are left to sync_merge_apply_gone */
+	bool gone_stays; /* or are not deleted at all */
 	bool together;	 /* with others, whoever sees to deferred constraints */
 	bool waits;		 /* the first row of the source has to be waited for */
 	bool rejects;	 /* rows that cannot be written are put aside */

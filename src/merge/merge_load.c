@@ -58,8 +58,6 @@ typedef struct Load
 
 static bool has_plain_triggers(TriggerDesc *triggers);
 static bool has_plain_columns(SyncMerge *merge);
-static bool is_left_out(SyncMerge *merge, Form_pg_attribute column);
-static Node *value_of_other(SyncMerge *merge, Form_pg_attribute column);
 static Load *begin_load(SyncMerge *merge);
 static void put_row(Load *load, SyncRow *row);
 static void complete_row(Load *load, TupleTableSlot *slot);
@@ -115,6 +113,49 @@ sync_merge_load(SyncMerge *merge, SyncStagedRows *rows)
 }
 
 /*
+ * Whether a column of the table is none of the merge, and takes a value.
+ */
+bool
+sync_merge_is_left_out(SyncMerge *merge, Form_pg_attribute column)
+{
+	if (column->attisdropped || column->attgenerated)
+		return false;
+	for (int i = 0; i < merge->desc->natts; i++)
+		if (strcmp(NameStr(column->attname),
+				   NameStr(TupleDescAttr(merge->desc, i)->attname)) == 0)
+			return false;
+	return true;
+}
+
+/*
+ * What a column that is left out gets: the time, or its default.  NULL is none.
+ */
+Node *
+sync_merge_value_of_other(SyncMerge *merge, Form_pg_attribute column)
+{
+	Const *now;
+
+	if (merge->synced_at == NULL ||
+		strcmp(NameStr(column->attname), merge->synced_at) != 0)
+		return build_column_default(merge->target->relation, column->attnum);
+	now = makeConst(TIMESTAMPTZOID,
+					-1,
+					InvalidOid,
+					sizeof(TimestampTz),
+					TimestampTzGetDatum(GetCurrentTransactionStartTimestamp()),
+					false,
+					FLOAT8PASSBYVAL);
+	return coerce_to_target_type(NULL,
+								 (Node *) now,
+								 TIMESTAMPTZOID,
+								 column->atttypid,
+								 column->atttypmod,
+								 COERCION_ASSIGNMENT,
+								 COERCE_IMPLICIT_CAST,
+								 -1);
+}
+
+/*
  * Whether no trigger sees rows before all are there.
  */
 static bool
@@ -142,57 +183,14 @@ has_plain_columns(SyncMerge *merge)
 		Form_pg_attribute column = TupleDescAttr(desc, i);
 		Node *value;
 
-		if (!is_left_out(merge, column))
+		if (!sync_merge_is_left_out(merge, column))
 			continue;
-		value = value_of_other(merge, column);
+		value = sync_merge_value_of_other(merge, column);
 		if (value ? contain_volatile_functions_not_nextval(value)
 				  : getBaseType(column->atttypid) != column->atttypid)
 			return false;
 	}
 	return true;
-}
-
-/*
- * Whether a column of the table is none of the merge, and takes a value.
- */
-static bool
-is_left_out(SyncMerge *merge, Form_pg_attribute column)
-{
-	if (column->attisdropped || column->attgenerated)
-		return false;
-	for (int i = 0; i < merge->desc->natts; i++)
-		if (strcmp(NameStr(column->attname),
-				   NameStr(TupleDescAttr(merge->desc, i)->attname)) == 0)
-			return false;
-	return true;
-}
-
-/*
- * What a column that is left out gets: the time, or its default.  NULL is none.
- */
-static Node *
-value_of_other(SyncMerge *merge, Form_pg_attribute column)
-{
-	Const *now;
-
-	if (merge->synced_at == NULL ||
-		strcmp(NameStr(column->attname), merge->synced_at) != 0)
-		return build_column_default(merge->target->relation, column->attnum);
-	now = makeConst(TIMESTAMPTZOID,
-					-1,
-					InvalidOid,
-					sizeof(TimestampTz),
-					TimestampTzGetDatum(GetCurrentTransactionStartTimestamp()),
-					false,
-					FLOAT8PASSBYVAL);
-	return coerce_to_target_type(NULL,
-								 (Node *) now,
-								 TIMESTAMPTZOID,
-								 column->atttypid,
-								 column->atttypmod,
-								 COERCION_ASSIGNMENT,
-								 COERCE_IMPLICIT_CAST,
-								 -1);
 }
 
 /*
@@ -225,8 +223,9 @@ begin_load(SyncMerge *merge)
 	for (int i = 0; i < desc->natts; i++)
 	{
 		Form_pg_attribute column = TupleDescAttr(desc, i);
-		Node *value =
-			is_left_out(merge, column) ? value_of_other(merge, column) : NULL;
+		Node *value = sync_merge_is_left_out(merge, column)
+						  ? sync_merge_value_of_other(merge, column)
+						  : NULL;
 
 		if (value)
 			load->others[i] = ExecPrepareExpr((Expr *) value, estate);

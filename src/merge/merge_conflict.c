@@ -1,0 +1,523 @@
+/*-------------------------------------------------------------------------
+ *
+ * merge_conflict.c
+ *	  The SQL that finds rows in each other's way: unique indexes and foreign
+ *	  keys, against what is there and among the rows that would be written.
+ *
+ * The rows that would be written are "sync_written", or "s" with their place; the
+ * target is "t".  A row of the target that would be written over or deleted is in
+ * nobody's way.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/sysattr.h"
+#include "catalog/pg_class.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "optimizer/optimizer.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/rls.h"
+#include "utils/ruleutils.h"
+
+#include "kit/kit_ident.h"
+#include "kit/kit_order.h"
+#include "merge/merge_compose.h"
+#include "merge/merge_foresee.h"
+
+#define PLACE		   "\"" SYNC_PLACE_COLUMN "\""
+#define ACTION		   "\"" SYNC_ACTION_COLUMN "\""
+#define IS(action)	   " OPERATOR(pg_catalog.=) '" action "'"
+#define IS_NOT(action) " OPERATOR(pg_catalog.<>) '" action "'"
+
+/* the rows that would be written, with their place; as "s" */
+#define NUMBERED                                             \
+	"(SELECT w.*, pg_catalog.row_number() OVER () AS " PLACE \
+	" FROM sync_written AS w) AS s"
+
+/* Gathers conflicts, and the SQL that finds them */
+typedef struct Finder
+{
+	SyncMerge *merge;
+	List *conflicts; /* SyncConflict */
+	StringInfoData sql;
+} Finder;
+
+static void find_all(Finder *finder);
+static const char *tried(SyncMerge *merge);
+static bool has_columns(SyncMerge *merge, Bitmapset *numbers);
+static bool is_of_key(SyncMerge *merge, Relation index);
+static void add_index(Finder *finder, Oid index);
+static Bitmapset *columns_of(Relation index);
+static List *index_terms(Relation table, Relation index, const char *alias);
+static char *index_predicate(Relation table, Relation index, const char *alias);
+static void append_held(Finder *finder,
+						Relation index,
+						List *written,
+						List *there);
+static void add_reference(Finder *finder, ForeignKeyCacheInfo *key);
+static bool may_read(Oid table);
+static void append_missing(Finder *finder, ForeignKeyCacheInfo *key);
+static void begin_conflict(Finder *finder, int sqlstate, const char *message);
+static const char *column_of(SyncMerge *merge, AttrNumber number);
+
+/*
+ * The conflicts that can be, a list of SyncConflict.
+ */
+List *
+sync_merge_conflicts(SyncMerge *merge)
+{
+	Finder finder = {.merge = merge};
+
+	initStringInfo(&finder.sql);
+	find_all(&finder);
+	return finder.conflicts;
+}
+
+/*
+ * SELECT those that there are: the place of the row, the number of the conflict in
+ * the list, the value by which rows exclude each other, and whether the row is
+ * excluded by what is there.  NULL where there can be none.
+ */
+char *
+sync_merge_compose_conflicts(SyncMerge *merge)
+{
+	Finder finder = {.merge = merge};
+
+	initStringInfo(&finder.sql);
+	find_all(&finder);
+	if (finder.conflicts == NIL)
+		return NULL;
+	return psprintf("SELECT f.place, f.conflict, f.value, f.held FROM (%s) AS f "
+					"ORDER BY f.action DESC, f.place",
+					finder.sql.data);
+}
+
+/*
+ * SELECT the rows that would be written, updates first: place, action, number, and
+ * all columns of the table.
+ */
+char *
+sync_merge_compose_written(SyncMerge *merge)
+{
+	TupleDesc columns = RelationGetDescr(merge->target->relation);
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	appendStringInfoString(&sql,
+						   "SELECT s." PLACE ", s." ACTION
+						   ", s.\"" SYNC_NUMBER_COLUMN "\"");
+	for (int i = 0; i < columns->natts; i++)
+	{
+		Form_pg_attribute column = TupleDescAttr(columns, i);
+
+		if (column->attisdropped)
+			appendStringInfoString(&sql, ", NULL");
+		else
+			appendStringInfo(&sql,
+							 ", %s.%s",
+							 column_of(merge, i + 1) ? "s" : "t",
+							 sync_kit_quote(NameStr(column->attname)));
+	}
+	appendStringInfo(&sql,
+					 " FROM " NUMBERED " LEFT JOIN %s AS t ON ",
+					 merge->target->rows);
+	if (merge->nkeys > 0)
+		appendStringInfo(&sql,
+						 "s." ACTION IS(SYNC_WRITTEN_UPDATE) " AND %s",
+						 sync_merge_compose_join(merge));
+	else
+		appendStringInfoString(&sql, "false");
+	appendStringInfoString(&sql,
+						   " WHERE s." ACTION
+							   IS_NOT(SYNC_WRITTEN_DELETE) " ORDER BY s." ACTION
+														   " DESC, s." PLACE);
+	return sql.data;
+}
+
+/*
+ * Gather all.
+ */
+static void
+find_all(Finder *finder)
+{
+	Relation table = finder->merge->target->relation;
+	ListCell *cell;
+
+	foreach(cell, RelationGetIndexList(table))
+		add_index(finder, lfirst_oid(cell));
+	/* rows of other streams of a group may be what a key refers to */
+	if (!finder->merge->together)
+		foreach(cell, RelationGetFKeyList(table))
+			add_reference(finder, lfirst_node(ForeignKeyCacheInfo, cell));
+}
+
+/*
+ * The condition that a row "s" is one of those that are tried.
+ */
+static const char *
+tried(SyncMerge *merge)
+{
+	bool inserts = sync_merge_tries(merge, false);
+	bool updates = sync_merge_tries(merge, true);
+
+	return inserts && updates ? "s." ACTION IS_NOT(SYNC_WRITTEN_DELETE)
+		   : inserts		  ? "s." ACTION IS(SYNC_WRITTEN_INSERT)
+							  : "s." ACTION IS(SYNC_WRITTEN_UPDATE);
+}
+
+/*
+ * Whether the source brings all columns of these numbers.
+ */
+static bool
+has_columns(SyncMerge *merge, Bitmapset *numbers)
+{
+	for (int i = -1; (i = bms_next_member(numbers, i)) >= 0;)
+		if (column_of(merge, i) == NULL)
+			return false;
+	return true;
+}
+
+/*
+ * Whether an index is one by which the key is told apart: nothing new is in it.
+ */
+static bool
+is_of_key(SyncMerge *merge, Relation index)
+{
+	Form_pg_index form = index->rd_index;
+
+	if (form->indnkeyatts != merge->nkeys ||
+		RelationGetIndexExpressions(index) != NIL ||
+		RelationGetIndexPredicate(index) != NIL)
+		return false;
+	for (int i = 0; i < form->indnkeyatts; i++)
+	{
+		const char *name = column_of(merge, form->indkey.values[i]);
+		bool found = false;
+
+		for (int k = 0; name && k < merge->nkeys; k++)
+			found |=
+				strcmp(name, NameStr(TupleDescAttr(merge->desc, k)->attname)) ==
+				0;
+		if (!found)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Add a unique index of which the source brings all columns.
+ */
+static void
+add_index(Finder *finder, Oid oid)
+{
+	SyncMerge *merge = finder->merge;
+	Relation table = merge->target->relation;
+	Relation index = index_open(oid, AccessShareLock);
+	Form_pg_index form = index->rd_index;
+
+	if (form->indisunique && form->indisready && !is_of_key(merge, index) &&
+		has_columns(merge, columns_of(index)))
+	{
+		StringInfo sql = &finder->sql;
+		List *written = index_terms(table, index, "s");
+		List *there = index_terms(table, index, "t");
+		char *predicate = index_predicate(table, index, "s");
+		StringInfoData terms;
+		ListCell *cell;
+
+		initStringInfo(&terms);
+		foreach(cell, written)
+			appendStringInfo(&terms,
+							 "%s%s",
+							 terms.len > 0 ? ", " : "",
+							 (char *) lfirst(cell));
+		begin_conflict(finder,
+					   ERRCODE_UNIQUE_VIOLATION,
+					   psprintf("duplicate key value violates unique constraint \"%s\"",
+								RelationGetRelationName(index)));
+		appendStringInfo(sql,
+						 "SELECT n.place, n.action, %d AS conflict, n.value,"
+						 " n.held FROM (SELECT s." PLACE " AS place, s." ACTION
+						 " AS action, pg_catalog.dense_rank() OVER (ORDER BY %s)"
+						 " AS value, pg_catalog.count(*) OVER (PARTITION BY %s)"
+						 " AS times, ",
+						 list_length(finder->conflicts) - 1,
+						 terms.data,
+						 terms.data);
+		append_held(finder, index, written, there);
+		appendStringInfo(sql,
+						 " AS held FROM " NUMBERED " WHERE %s",
+						 tried(merge));
+		foreach(cell, written)
+			if (!form->indnullsnotdistinct)
+				appendStringInfo(sql,
+								 " AND %s IS NOT NULL",
+								 (char *) lfirst(cell));
+		if (predicate)
+			appendStringInfo(sql, " AND (%s)", predicate);
+		appendStringInfoString(sql,
+							   ") AS n WHERE n.held OR n.times"
+							   " OPERATOR(pg_catalog.>) 1");
+	}
+	index_close(index, AccessShareLock);
+}
+
+/*
+ * The columns that an index looks at, by their numbers.
+ */
+static Bitmapset *
+columns_of(Relation index)
+{
+	Bitmapset *attributes = NULL;
+	Bitmapset *columns = NULL;
+
+	pull_varattnos((Node *) RelationGetIndexExpressions(index), 1, &attributes);
+	pull_varattnos((Node *) RelationGetIndexPredicate(index), 1, &attributes);
+	for (int i = -1; (i = bms_next_member(attributes, i)) >= 0;)
+		if (i + FirstLowInvalidHeapAttributeNumber > 0)
+			columns =
+				bms_add_member(columns, i + FirstLowInvalidHeapAttributeNumber);
+	for (int i = 0; i < index->rd_index->indnkeyatts; i++)
+		if (index->rd_index->indkey.values[i] > 0)
+			columns =
+				bms_add_member(columns, index->rd_index->indkey.values[i]);
+	return columns;
+}
+
+/*
+ * What an index has of a row, as SQL.
+ */
+static List *
+index_terms(Relation table, Relation index, const char *alias)
+{
+	Oid relid = RelationGetRelid(table);
+	List *context = deparse_context_for(alias, relid);
+	ListCell *expression = list_head(RelationGetIndexExpressions(index));
+	List *expressions = RelationGetIndexExpressions(index);
+	List *terms = NIL;
+
+	for (int i = 0; i < index->rd_index->indnkeyatts; i++)
+	{
+		AttrNumber number = index->rd_index->indkey.values[i];
+		Oid collation = index->rd_indcollation[i];
+		char *term;
+
+		if (number > 0)
+			term = psprintf("%s.%s",
+							alias,
+							sync_kit_quote(get_attname(relid, number, false)));
+		else
+		{
+			term = psprintf("(%s)",
+							deparse_expression(lfirst(expression),
+											   context,
+											   true,
+											   false));
+			expression = lnext(expressions, expression);
+		}
+		if (OidIsValid(collation))
+			term = psprintf("%s COLLATE %s",
+							term,
+							generate_collation_name(collation));
+		terms = lappend(terms, term);
+	}
+	return terms;
+}
+
+/*
+ * The predicate of an index, as SQL; NULL where it has none.
+ */
+static char *
+index_predicate(Relation table, Relation index, const char *alias)
+{
+	List *predicate = RelationGetIndexPredicate(index);
+
+	if (predicate == NIL)
+		return NULL;
+	return deparse_expression((Node *) make_ands_explicit(predicate),
+							  deparse_context_for(alias,
+												  RelationGetRelid(table)),
+							  true,
+							  false);
+}
+
+/*
+ * Whether a row that stays in the target has what an index has of a row "s".
+ */
+static void
+append_held(Finder *finder, Relation index, List *written, List *there)
+{
+	SyncMerge *merge = finder->merge;
+	StringInfo sql = &finder->sql;
+	char *predicate = index_predicate(merge->target->relation, index, "t");
+
+	appendStringInfo(sql,
+					 "EXISTS (SELECT FROM %s AS t WHERE true",
+					 merge->target->rows);
+	for (int i = 0; i < list_length(written); i++)
+	{
+		Oid type = index->rd_opcintype[i];
+		char *sides[] = {list_nth(there, i), list_nth(written, i)};
+
+		appendStringInfo(sql,
+						 " AND (%s %s %s%s",
+						 sides[0],
+						 sync_kit_order_equality(type),
+						 sides[1],
+						 index->rd_index->indnullsnotdistinct ? "" : ")");
+		if (index->rd_index->indnullsnotdistinct)
+			appendStringInfo(sql,
+							 " OR %s IS NULL AND %s IS NULL)",
+							 sides[0],
+							 sides[1]);
+	}
+	if (predicate)
+		appendStringInfo(sql, " AND (%s)", predicate);
+	if (merge->nkeys > 0)
+		appendStringInfo(sql,
+						 " AND NOT EXISTS (SELECT FROM sync_written AS s WHERE s." ACTION
+						 "%s AND %s)",
+						 merge->mode == SYNC_MODE_SOFT_DELETE ||
+								 merge->gone_stays
+							 ? IS(SYNC_WRITTEN_UPDATE)
+							 : IS_NOT(SYNC_WRITTEN_INSERT),
+						 sync_merge_compose_join(merge));
+	appendStringInfoChar(sql, ')');
+}
+
+/*
+ * Add a foreign key whose columns the source brings, where the caller may look at
+ * what it refers to.
+ */
+static void
+add_reference(Finder *finder, ForeignKeyCacheInfo *key)
+{
+	SyncMerge *merge = finder->merge;
+	StringInfo sql = &finder->sql;
+
+	if (key->conrelid != RelationGetRelid(merge->target->relation) ||
+		!may_read(key->confrelid))
+		return;
+	for (int i = 0; i < key->nkeys; i++)
+		if (column_of(merge, key->conkey[i]) == NULL)
+			return;
+
+	begin_conflict(finder,
+				   ERRCODE_FOREIGN_KEY_VIOLATION,
+				   psprintf("insert or update on table \"%s\" violates foreign key constraint \"%s\"",
+							merge->target->name,
+							get_constraint_name(key->conoid)));
+	appendStringInfo(sql,
+					 "SELECT s." PLACE " AS place, s." ACTION " AS action,"
+					 " %d AS conflict, 0::pg_catalog.int8 AS value,"
+					 " true AS held FROM " NUMBERED " WHERE %s",
+					 list_length(finder->conflicts) - 1,
+					 tried(merge));
+	for (int i = 0; i < key->nkeys; i++)
+		appendStringInfo(sql,
+						 " AND s.%s IS NOT NULL",
+						 sync_kit_quote(column_of(merge, key->conkey[i])));
+	append_missing(finder, key);
+}
+
+/*
+ * Whether the caller sees all rows of a table.
+ */
+static bool
+may_read(Oid table)
+{
+	Datum schema = ObjectIdGetDatum(get_rel_namespace(table));
+
+	return pg_class_aclcheck(table, GetUserId(), ACL_SELECT) == ACLCHECK_OK &&
+		   check_enable_rls(table, InvalidOid, true) != RLS_ENABLED &&
+		   DatumGetBool(DirectFunctionCall2(has_schema_privilege_id,
+											schema,
+											CStringGetTextDatum("USAGE")));
+}
+
+/*
+ * The condition that what a row "s" refers to is not there, and will not be.
+ */
+static void
+append_missing(Finder *finder, ForeignKeyCacheInfo *key)
+{
+	SyncMerge *merge = finder->merge;
+	StringInfo sql = &finder->sql;
+	bool itself = key->confrelid == key->conrelid;
+	bool comes = itself;
+
+	appendStringInfo(sql,
+					 " AND NOT EXISTS (SELECT FROM %s%s AS t WHERE true",
+					 get_rel_relkind(key->confrelid) == RELKIND_RELATION
+						 ? "ONLY "
+						 : "",
+					 sync_kit_qualified_name(key->confrelid));
+	for (int i = 0; i < key->nkeys; i++)
+	{
+		appendStringInfo(sql,
+						 " AND t.%s %s s.%s",
+						 sync_kit_quote(get_attname(key->confrelid,
+													key->confkey[i],
+													false)),
+						 sync_kit_order_operator(key->conpfeqop[i]),
+						 sync_kit_quote(column_of(merge, key->conkey[i])));
+		comes = comes && column_of(merge, key->confkey[i]);
+	}
+	if (itself && merge->mode == SYNC_MODE_MIRROR && !merge->gone_stays)
+		appendStringInfo(sql,
+						 " AND NOT EXISTS (SELECT FROM sync_written AS s WHERE s." ACTION
+							 IS(SYNC_WRITTEN_DELETE) " AND %s)",
+						 sync_merge_compose_join(merge));
+	appendStringInfoChar(sql, ')');
+	if (!comes)
+		return;
+	appendStringInfoString(sql,
+						   " AND NOT EXISTS (SELECT FROM sync_written AS w"
+						   " WHERE w." ACTION IS_NOT(SYNC_WRITTEN_DELETE));
+	for (int i = 0; i < key->nkeys; i++)
+		appendStringInfo(sql,
+						 " AND w.%s %s s.%s",
+						 sync_kit_quote(column_of(merge, key->confkey[i])),
+						 sync_kit_order_operator(key->conpfeqop[i]),
+						 sync_kit_quote(column_of(merge, key->conkey[i])));
+	appendStringInfoChar(sql, ')');
+}
+
+/*
+ * Begin one more conflict, whose SELECT is to be appended.
+ */
+static void
+begin_conflict(Finder *finder, int sqlstate, const char *message)
+{
+	SyncConflict *conflict = palloc0(sizeof(SyncConflict));
+
+	conflict->sqlstate = sqlstate;
+	conflict->message = message;
+	finder->conflicts = lappend(finder->conflicts, conflict);
+	if (finder->sql.len > 0)
+		appendStringInfoString(&finder->sql, " UNION ALL ");
+}
+
+/*
+ * The name of the column of the table that has that number, where the source
+ * brings it; else NULL.
+ */
+static const char *
+column_of(SyncMerge *merge, AttrNumber number)
+{
+	const char *name =
+		get_attname(RelationGetRelid(merge->target->relation), number, true);
+
+	for (int i = 0; name && i < merge->desc->natts; i++)
+		if (strcmp(name, NameStr(TupleDescAttr(merge->desc, i)->attname)) == 0)
+			return name;
+	return NULL;
+}
