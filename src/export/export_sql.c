@@ -18,6 +18,7 @@
 #include "kit/kit_result.h"
 #include "progress/progress_export.h"
 #include "provider/provider_export.h"
+#include "push/push_export.h"
 #include "queue/queue_export.h"
 
 PG_FUNCTION_INFO_V1(sync_sql_export);
@@ -34,6 +35,7 @@ sync_sql_export(PG_FUNCTION_ARGS)
 		sync_check_export, /* of streams */
 		sync_queue_export,
 		sync_provider_export,
+		sync_push_export,
 	};
 	SyncResult *result = sync_kit_result_start(fcinfo, true);
 

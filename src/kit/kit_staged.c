@@ -17,6 +17,10 @@
 
 #include "kit/kit_staged.h"
 
+static SyncStagedRows *create(const char *name,
+							  TupleDesc desc,
+							  bool numbered,
+							  bool lasting);
 static Datum fetch_value(Form_pg_attribute column, Datum value);
 
 /*
@@ -26,12 +30,31 @@ static Datum fetch_value(Form_pg_attribute column, Datum value);
 SyncStagedRows *
 sync_kit_staged_create(const char *name, TupleDesc desc, bool numbered)
 {
+	return create(name, desc, numbered, false);
+}
+
+/*
+ * The same for rows that outlive the transaction.  They have to be freed, also
+ * after an error.
+ */
+SyncStagedRows *
+sync_kit_staged_lasting(const char *name, TupleDesc desc)
+{
+	return create(name, desc, false, true);
+}
+
+/*
+ * Begin to stage rows.
+ */
+static SyncStagedRows *
+create(const char *name, TupleDesc desc, bool numbered, bool lasting)
+{
 	SyncStagedRows *rows = palloc0(sizeof(SyncStagedRows));
 
 	rows->name = name;
 	rows->desc = numbered ? sync_kit_numbered_columns(desc) : desc;
 	rows->numbered = numbered;
-	rows->store = tuplestore_begin_heap(false, false, work_mem);
+	rows->store = tuplestore_begin_heap(false, lasting, work_mem);
 	rows->scratch = AllocSetContextCreate(CurrentMemoryContext,
 										  "sync staged row",
 										  ALLOCSET_SMALL_SIZES);

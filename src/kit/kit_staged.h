@@ -37,6 +37,7 @@ typedef struct SyncStagedRows
 extern SyncStagedRows *sync_kit_staged_create(const char *name,
 											  TupleDesc desc,
 											  bool numbered);
+extern SyncStagedRows *sync_kit_staged_lasting(const char *name, TupleDesc desc);
 extern TupleDesc sync_kit_numbered_columns(TupleDesc desc);
 extern SyncStagedRows *sync_kit_staged_like(SyncStagedRows *rows);
 extern void sync_kit_staged_put(SyncStagedRows *rows, SyncRow *row);

@@ -7,6 +7,14 @@
 /path/...            the segments of the path, unquoted
 /echo                what was asked, as one record
 /not-json            text
+/take/...            takes records: an array, in an envelope, in columns, in a field of a
+                     form, or one; POST, PUT to /take/ID, DELETE of /take/ID.  It answers
+                     as answer=... says: parts (a part each: ref, id, status), keyed (the
+                     same, the last first), failed (a list of failed refs), ids (a list of
+                     ids), text, nothing, short (a part too few).  Records whose name is
+                     "bad" are refused, "there" it has already.  With an Idempotency-Key it
+                     does the same thing once.
+/taken               what it has
 """
 
 import json
@@ -16,11 +24,75 @@ from fake import Answer
 
 class Api:
     def __init__(self, switches, lock):
-        self.switches = switches
+        self.switches, self.lock = switches, lock
+        self.taken, self.next_id, self.keys = {}, 100, {}
 
     def answer(self, request):
         name = request.segments[0]
+        if name == "take":
+            with self.lock:
+                return self.take(request)
         return getattr(self, "get_" + name.replace("-", "_"), self.nothing)(request)
+
+    def take(self, request):
+        key = request.headers.get("Idempotency-Key")
+        if key and key in self.keys:
+            return self.keys[key]
+        answer = self.do_take(request)
+        if key:
+            self.keys[key] = answer
+        return answer
+
+    def do_take(self, request):
+        last = request.segments[-1]
+        if request.method == "DELETE":
+            return Answer("", 204) if self.taken.pop(int(last), None) else self.nothing(request)
+        records = self.records(request)
+        if any(r.get("name") == "poison" for r in records):
+            return Answer({"error": {"message": "no poison, %s" % request.headers.get("X-Secret", "please")}}, 422)
+        parts = [self.take_one(r, int(last) if request.method == "PUT" else None) for r in records]
+        return self.tell(parts)
+
+    @staticmethod
+    def records(request):
+        if "form" in request.headers.get("Content-Type", ""):
+            form = request.form()
+            given = json.loads(form["request"]) if "request" in form else form
+        else:
+            given = json.loads(request.body)
+        while isinstance(given, dict) and ("data" in given or "rows" in given):
+            given = given["data"] if "data" in given else [dict(zip(given["columns"], row)) for row in given["rows"]]
+        return given if isinstance(given, list) else [given]
+
+    def take_one(self, record, number):
+        ref = record.get("ref", record.get("id"))
+        if record.get("name") == "bad":
+            return {"ref": ref, "status": "refused", "why": "a bad name, %s" % ref}
+        if record.get("name") == "there":
+            return {"ref": ref, "status": "duplicate", "id": 7}
+        if number is None:
+            number = record.get("remote_id")
+        if number is None:
+            number = self.next_id
+            self.next_id += 1
+        record["times"] = self.taken.get(int(number), {}).get("times", 0) + 1
+        self.taken[int(number)] = record
+        return {"ref": ref, "status": "ok", "id": int(number)}
+
+    def tell(self, parts):
+        how = self.switches.get("answer", "parts")
+        if how == "failed":
+            return Answer({"failed": [p["ref"] for p in parts if p["status"] == "refused"], "number": len(parts)})
+        if how == "ids":
+            return Answer({"ids": [p["id"] for p in parts if "id" in p]})
+        if how in ("text", "nothing"):
+            return Answer("ok" if how == "text" else "", kind="text/plain")
+        if how == "short":
+            parts = parts[1:]
+        return Answer({"results": list(reversed(parts)) if how == "keyed" else parts})
+
+    def get_taken(self, request):
+        return Answer([{"number": n, **r} for n, r in sorted(self.taken.items())])
 
     @staticmethod
     def rows(first, last):
