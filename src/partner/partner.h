@@ -15,11 +15,28 @@
 
 #include "nodes/pg_list.h"
 
+#include "kit/kit_rows.h"
+
 /* in partner_tables.c */
 extern List *sync_partner_create_tables(const char *provider,
 										const char *schema);
 
 /* in partner_views.c */
 extern List *sync_partner_create_views(const char *schema);
+
+/* in partner_link.c */
+extern void sync_partner_link(const char **values);
+extern bool sync_partner_unlink(const char **values);
+extern SyncRows *sync_partner_links(int64 tenant,
+									const char *provider,
+									const char *name,
+									const char *event);
+
+/* in partner_due.c */
+extern int64 sync_partner_enqueue_due(void);
+
+/* in partner_schedule.c */
+extern List *sync_partner_schedule(int64 tenant);
+extern int sync_partner_unschedule(int64 tenant);
 
 #endif /* PARTNER_H */

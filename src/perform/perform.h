@@ -62,6 +62,7 @@ extern void sync_perform_settle_crashed(SyncRound *round, void (*commit)(void));
 extern void sync_perform_attempt(SyncRound *round,
 								 SyncTask *task,
 								 SyncResult *result);
+extern const SyncTask *sync_perform_task(void);
 
 /* in perform_job.c */
 extern void sync_perform_job_init(void);

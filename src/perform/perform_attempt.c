@@ -30,6 +30,9 @@
 /* set by the timeout's handler, cleared before the next attempt */
 static volatile sig_atomic_t timed_out = false;
 
+/* the task that is being tried; NULL: none */
+static const SyncTask *at_work = NULL;
+
 static void perform(SyncTask *task, SyncResult *result);
 static void become(SyncTask *task);
 static void start_timeout(SyncTask *task);
@@ -74,10 +77,26 @@ sync_perform_attempt(SyncRound *round, SyncTask *task, SyncResult *result)
 	PG_END_TRY();
 	MemoryContextSwitchTo(caller);
 	CurrentResourceOwner = owner;
+	at_work = NULL;
 	sync_perform_leave_job();
 	result->finished_at = GetCurrentTimestamp();
 	if (result->error)
 		judge(round, task, result);
+}
+
+/*
+ * The task whose handler is at work, for handlers that want more of it than its
+ * payload.  Raises where there is none.
+ */
+const SyncTask *
+sync_perform_task(void)
+{
+	if (at_work == NULL)
+		ereport(ERROR,
+				errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				errmsg("no task is being performed"),
+				errhint("The function is a handler of tasks: put one into the queue with sync_trigger()."));
+	return at_work;
 }
 
 /*
@@ -94,6 +113,7 @@ perform(SyncTask *task, SyncResult *result)
 	settings = NewGUCNestLevel();
 	sync_perform_enter_job(task, result);
 	become(task);
+	at_work = task;
 	start_timeout(task);
 	PushActiveSnapshot(GetTransactionSnapshot());
 	result->details = sync_perform_call(task);

@@ -5,10 +5,9 @@
  *
  * Tasks come in by INSERT (queue_guard.c), which offers them to those who
  * perform tasks (queue_offer.c).  These claim them in batches (queue_claim.c),
- * each begun by taking its row out (queue_row.c) in the transaction that
- * performs it, or, for the external kind, by a lease (queue_lease.c), and
- * put back those that are to be tried again (queue_settle.c).  Those that wait
- * for others are no part of this until they are freed (queue_wait.c).
+ * take the row out (queue_row.c) in the transaction that performs it, or lease
+ * it (queue_lease.c), and put back what is to be tried again (queue_settle.c).
+ * Tasks that wait for others come in when they are freed (queue_wait.c).
  *
  *-------------------------------------------------------------------------
  */
@@ -73,6 +72,7 @@ typedef struct SyncTask
 	int max_attempts;
 	bool has_partner;
 	int64 timing_partner_id;
+	int64 *event_id;		  /* or NULL */
 	char *provider_name;	  /* or NULL */
 	char *operation_type;	  /* of the row, also where there is no such type */
 	Datum *sync_job_id;		  /* uuid, or NULL */

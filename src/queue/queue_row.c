@@ -134,6 +134,11 @@ sync_queue_task(HeapTuple tuple, TupleDesc desc, const SyncQueueColumns *columns
 	task->timing_partner_id =
 		task->has_partner ? DatumGetInt64(values[SYNC_QUEUE_TIMING_PARTNER_ID])
 						  : 0;
+	if (!nulls[SYNC_QUEUE_EVENT_ID])
+	{
+		task->event_id = palloc(sizeof(int64));
+		*task->event_id = DatumGetInt64(values[SYNC_QUEUE_EVENT_ID]);
+	}
 	task->operation_type =
 		TextDatumGetCString(values[SYNC_QUEUE_OPERATION_TYPE]);
 	if (!nulls[SYNC_QUEUE_PROVIDER_NAME])
