@@ -22,6 +22,7 @@
 #include "partner/partner.h"
 #include "perform/perform.h"
 #include "provider/provider.h"
+#include "provider/provider_feed.h"
 
 /*
  * Put fetches of stream $1 for tenant $2 of provider $3 into the queue, with

@@ -12,7 +12,7 @@
 
 #include "cron/cron.h"
 #include "partner/partner.h"
-#include "provider/provider.h"
+#include "provider/provider_feed.h"
 
 /* How often what is fetched */
 static const struct

@@ -9,7 +9,6 @@
 
 #include "catalog/namespace.h"
 #include "fmgr.h"
-#include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 
 #include "kit/kit_arguments.h"
@@ -61,8 +60,16 @@ sync_sql_link_events(PG_FUNCTION_ARGS)
 
 	link_arguments(fcinfo, values);
 	for (int i = 5; i < lengthof(values); i++)
-		values[i] =
-			DatumGetCString(DirectFunctionCall1(jsonb_out, PG_GETARG_DATUM(i)));
+	{
+		Jsonb *params = PG_GETARG_JSONB_P(i);
+
+		if (!JB_ROOT_IS_OBJECT(params))
+			ereport(ERROR,
+					errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					errmsg("%s must be a JSON object",
+						   i == 5 ? "params" : "scoring_params"));
+		values[i] = JsonbToCString(NULL, &params->root, VARSIZE(params));
+	}
 	(void) sync_provider_load(values[1]);
 	(void) sync_provider_load(values[3]);
 	sync_partner_link(values);

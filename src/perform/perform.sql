@@ -15,6 +15,15 @@ REVOKE ALL ON FUNCTION sync_task_stream(jsonb) FROM PUBLIC;
 COMMENT ON FUNCTION sync_task_stream(jsonb) IS
 'Handler of operation type stream: runs the stream that the payload names, {"stream": name}.';
 
+CREATE FUNCTION sync_task_athletes(payload jsonb) RETURNS jsonb
+	LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+	SELECT sync_task_stream('{"stream": "athletes"}' || payload);
+END;
+REVOKE ALL ON FUNCTION sync_task_athletes(jsonb) FROM PUBLIC;
+COMMENT ON FUNCTION sync_task_athletes(jsonb) IS
+'Handler of operation type athletes: runs the stream athletes, or the one that the payload names.';
+
 CREATE FUNCTION sync_task_progress(payload jsonb) RETURNS jsonb
 	LANGUAGE sql VOLATILE
 BEGIN ATOMIC
@@ -41,4 +50,5 @@ COMMENT ON FUNCTION sync_cleanup_stuck_jobs(interval) IS
 
 INSERT INTO sync_operation_types (operation_type, handler, shipped) VALUES
 ('stream', 'sync_task_stream(jsonb)', true),
+('athletes', 'sync_task_athletes(jsonb)', true),
 ('progress', 'sync_task_progress(jsonb)', true);

@@ -17,7 +17,6 @@
 #define PROVIDER_H
 
 #include "http/http.h"
-#include "kit/kit_rows.h"
 #include "provider/provider_definition.h"
 
 /* Counts of a fetch */
@@ -147,10 +146,5 @@ extern void sync_provider_send(SyncFetch *fetch,
 extern SyncHttpRequest *sync_provider_preview(SyncFetch *fetch,
 											  List *items,
 											  const char *idempotency_key);
-
-/* in provider_feed.c */
-extern SyncRows *sync_provider_customers(const char *tenant,
-										 const char *provider,
-										 const char *operation);
 
 #endif /* PROVIDER_H */

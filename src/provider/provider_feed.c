@@ -8,7 +8,7 @@
 #include "postgres.h"
 
 #include "kit/kit_spi.h"
-#include "provider/provider.h"
+#include "provider/provider_feed.h"
 
 /*
  * The active credentials of providers that have feeds, a row of tenant,
