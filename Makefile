@@ -61,6 +61,7 @@ REGRESS += progress progress_arguments progress_drift progress_tables progress_t
 REGRESS += progress_operators progress_shared progress_writes
 REGRESS += rules rules_counters rules_refused rules_shipped
 REGRESS += tracking tracking_edges tracking_limits tracking_random tracking_refused
+REGRESS += tracking_shared
 REGRESS += streams streams_define streams_target streams_types streams_rejects
 REGRESS += streams_convert
 REGRESS += streams_edges

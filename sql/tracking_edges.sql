@@ -70,8 +70,8 @@ DO $$
 BEGIN
 	FOR i IN 1..60 LOOP
 		EXECUTE format('CREATE TABLE many_%s (a int, status text, completed_at timestamptz, n int)', i);
-		INSERT INTO sync_progress_rules (rule_name, label, evidence, key_columns, progress, counters)
-		VALUES ('many_' || i, 'rows', 'many', '{a}', 'many_' || i, '{"n": "count(*)"}');
+		INSERT INTO sync_progress_rules (rule_name, label, evidence, evidence_filter, key_columns, progress, counters)
+		VALUES ('many_' || i, 'rows', 'many', 'n > -' || i, '{a}', 'many_' || i, '{"n": "count(*)"}');
 		PERFORM sync_track_progress('many_' || i);
 	END LOOP;
 END $$;

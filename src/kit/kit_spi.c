@@ -14,13 +14,11 @@
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "executor/tstoreReceiver.h"
 #include "lib/ilist.h"
 #include "miscadmin.h"
 #include "tcop/pquery.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
@@ -32,6 +30,7 @@
 #include "kit/kit_spi.h"
 
 #define KEPT_PLANS_MAX 100
+#define ROOM_MAX	   65536 /* kB */
 
 /* A plan that is kept for the session */
 typedef struct KeptPlan
@@ -110,6 +109,64 @@ sync_kit_spi_run_own(const char *sql,
 	processed = run(bound, params, NULL, read_only, true, sink, arg);
 	sync_kit_owner_leave(&scope);
 	pfree(bound);
+	return processed;
+}
+
+/*
+ * The same for a statement that keeps many rows at hand.  It is planned with
+ * work_mem as it is, but what it puts aside may take ROOM_MAX before it goes to
+ * disk, or maintenance_work_mem where that is less.  With that much to plan with,
+ * the planner would hash what comes sorted from an index, and rows would go into
+ * the indexes of a table in no order, which takes longer than all sorting.
+ */
+uint64
+sync_kit_spi_run_large(const char *sql,
+					   bool read_only,
+					   SyncRowSink sink,
+					   void *arg)
+{
+	SyncTextReceiver receiver;
+	SPIExecuteOptions options = {
+		.read_only = read_only,
+		.dest = sync_kit_receiver_init(&receiver, sink, arg),
+	};
+	uint64 processed;
+	SPIPlanPtr plan;
+	CachedPlan *cached;
+	int settings;
+	int rc;
+
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	plan = SPI_prepare_cursor(sql,
+							  0,
+							  NULL,
+							  CURSOR_OPT_GENERIC_PLAN | CURSOR_OPT_PARALLEL_OK);
+	if (plan == NULL)
+		elog(ERROR, "SPI_prepare: %s", SPI_result_code_string(SPI_result));
+	cached = SPI_plan_get_cached_plan(plan);
+
+	settings = NewGUCNestLevel();
+	(void) set_config_option("work_mem",
+							 psprintf("%d",
+									  Max(work_mem,
+										  Min(maintenance_work_mem, ROOM_MAX))),
+							 PGC_USERSET,
+							 PGC_S_SESSION,
+							 GUC_ACTION_SAVE,
+							 true,
+							 0,
+							 false);
+	rc = SPI_execute_plan_extended(plan, &options);
+	if (rc < 0)
+		elog(ERROR, "SPI: %s", SPI_result_code_string(rc));
+	AtEOXact_GUC(true, settings);
+
+	processed = SPI_processed;
+	if (cached)
+		ReleaseCachedPlan(cached, NULL);
+	if (SPI_finish() != SPI_OK_FINISH)
+		elog(ERROR, "SPI_finish failed");
 	return processed;
 }
 
@@ -269,20 +326,7 @@ sync_kit_spi_run_with(const char *sql,
 					  ParamListInfo params,
 					  SyncStagedRows *rows)
 {
-	SPIExecuteOptions options = {.params = params};
-	uint64 processed;
-	int rc;
-
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
-	register_rows(rows);
-	rc = SPI_execute_extended(sql, &options);
-	if (rc < 0)
-		elog(ERROR, "SPI_execute_extended: %s", SPI_result_code_string(rc));
-	processed = SPI_processed;
-	if (SPI_finish() != SPI_OK_FINISH)
-		elog(ERROR, "SPI_finish failed");
-	return processed;
+	return run(sql, params, rows, false, false, NULL, NULL);
 }
 
 /*
@@ -434,50 +478,6 @@ sync_kit_spi_describe_origins(const char *sql, SyncOrigin **origins)
 	if (SPI_finish() != SPI_OK_FINISH)
 		elog(ERROR, "SPI_finish failed");
 	return desc;
-}
-
-/*
- * Make a parameter list of texts in the current memory context; a NULL value
- * is an SQL NULL.
- */
-ParamListInfo
-sync_kit_text_params(int nparams, const char **values)
-{
-	ParamListInfo params = makeParamList(nparams);
-
-	for (int i = 0; i < nparams; i++)
-	{
-		ParamExternData *param = &params->params[i];
-
-		param->ptype = TEXTOID;
-		param->pflags = PARAM_FLAG_CONST;
-		param->isnull = values[i] == NULL;
-		param->value = values[i] ? CStringGetTextDatum(values[i]) : (Datum) 0;
-	}
-	return params;
-}
-
-/*
- * Let a parameter be an array of texts, made of "n" values.
- */
-void
-sync_kit_set_texts(ParamExternData *param, int n, Datum *values, bool *nulls)
-{
-	int lower = 1;
-
-	param->ptype = TEXTARRAYOID;
-	param->pflags = PARAM_FLAG_CONST;
-	param->isnull = false;
-	param->value =
-		PointerGetDatum(construct_md_array(values,
-										   nulls,
-										   1,
-										   &n,
-										   &lower,
-										   TEXTOID,
-										   -1,
-										   false,
-										   TYPALIGN_INT));
 }
 
 /*

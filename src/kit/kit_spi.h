@@ -51,6 +51,10 @@ extern uint64 sync_kit_spi_run_own(const char *sql,
 								   bool read_only,
 								   SyncRowSink sink,
 								   void *arg);
+extern uint64 sync_kit_spi_run_large(const char *sql,
+									 bool read_only,
+									 SyncRowSink sink,
+									 void *arg);
 extern SyncRows *sync_kit_spi_rows_own(const char *sql, ParamListInfo params);
 extern uint64 sync_kit_spi_run_with(const char *sql,
 									ParamListInfo params,
@@ -69,12 +73,6 @@ extern void sync_kit_spi_close(struct PortalData *portal, bool named);
 extern struct TupleDescData *sync_kit_spi_describe(const char *sql);
 extern struct TupleDescData *sync_kit_spi_describe_origins(const char *sql,
 														   SyncOrigin **origins);
-extern ParamListInfo sync_kit_text_params(int nparams, const char **values);
-extern void sync_kit_set_texts(ParamExternData *param,
-							   int n,
-							   Datum *values,
-							   bool *nulls);
-
 extern void sync_kit_spi_procedure_begin(void);
 extern void sync_kit_spi_procedure_commit(void);
 extern void sync_kit_spi_procedure_end(void);
@@ -85,5 +83,12 @@ extern void sync_kit_spi_end_commits(void);
 
 extern void sync_kit_owner_enter(SyncOwnerScope *scope);
 extern void sync_kit_owner_leave(SyncOwnerScope *scope);
+
+/* in kit_params.c */
+extern ParamListInfo sync_kit_text_params(int nparams, const char **values);
+extern void sync_kit_set_texts(ParamExternData *param,
+							   int n,
+							   Datum *values,
+							   bool *nulls);
 
 #endif /* KIT_SPI_H */

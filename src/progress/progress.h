@@ -87,7 +87,7 @@ extern void sync_progress_close_site(SyncSite *site);
 extern void sync_progress_site_run(SyncSite *site,
 								   const char *sql,
 								   ParamListInfo params,
-								   bool again,
+								   SyncExpect expect,
 								   int ncells,
 								   SyncRowSink sink,
 								   void *arg);

@@ -46,8 +46,9 @@ static void append_done(StringInfo sql, SyncRule *rule, bool writes);
 static void append_totals(StringInfo sql,
 						  SyncRule *rule,
 						  int position,
+						  SyncScope *scope,
 						  bool writes);
-static void append_sums(StringInfo sql, SyncRule *rule);
+static void append_sums(StringInfo sql, SyncRule *rule, SyncScope *scope);
 static void append_headings(StringInfo sql,
 							List *rules,
 							int position,
@@ -76,8 +77,9 @@ sync_progress_compose_run(List *rules, SyncScope *scope, bool writes)
 	foreach(cell, rules)
 	{
 		append_todo(&sql, lfirst(cell));
-		append_added(&sql, lfirst(cell), writes);
+		/* what comes later is done first: new keys make room in the indexes */
 		append_updated(&sql, lfirst(cell), writes);
+		append_added(&sql, lfirst(cell), writes);
 		append_changes(&sql, lfirst(cell), scope, writes);
 	}
 	foreach(cell, rules)
@@ -86,7 +88,7 @@ sync_progress_compose_run(List *rules, SyncScope *scope, bool writes)
 
 		if (position > 0)
 			appendStringInfoString(&sql, " UNION ALL ");
-		append_totals(&sql, lfirst(cell), position, writes);
+		append_totals(&sql, lfirst(cell), position, scope, writes);
 		append_headings(&sql, rules, position, scope);
 	}
 	appendStringInfo(&sql, " ORDER BY %d", RESULT_ORDER);
@@ -345,7 +347,11 @@ append_among(StringInfo sql, SyncRule *rule, const char *name)
  * The rows "total" and "change" of the statement's result.
  */
 static void
-append_totals(StringInfo sql, SyncRule *rule, int position, bool writes)
+append_totals(StringInfo sql,
+			  SyncRule *rule,
+			  int position,
+			  SyncScope *scope,
+			  bool writes)
 {
 	StringInfoData rest;
 	int n = list_length(rule->key);
@@ -365,7 +371,7 @@ append_totals(StringInfo sql, SyncRule *rule, int position, bool writes)
 	for (int i = 0; i < n; i++)
 		appendStringInfo(sql, ", coalesce(sync_m%d, 0)", i);
 	appendStringInfoString(sql, "), 0 AS n FROM ");
-	append_sums(sql, rule);
+	append_sums(sql, rule, scope);
 	appendStringInfoString(sql, ", ");
 	append_done(sql, rule, writes);
 	appendStringInfo(sql,
@@ -387,10 +393,10 @@ append_totals(StringInfo sql, SyncRule *rule, int position, bool writes)
  * of the shorter one that is made of it.
  */
 static void
-append_sums(StringInfo sql, SyncRule *rule)
+append_sums(StringInfo sql, SyncRule *rule, SyncScope *scope)
 {
 	const char *whole = sync_progress_whole_key(rule, "");
-	bool summed = rule->coarser != NULL;
+	bool summed = rule->coarser && scope->touched == NULL;
 
 	appendStringInfoString(sql,
 						   "(SELECT pg_catalog.sum(sync_rows) AS sync_rows, ");
@@ -428,7 +434,8 @@ append_sums(StringInfo sql, SyncRule *rule)
 /*
  * The rows "heading": for each competition of which a change is listed, here or
  * by a rule before, all of the rule's evidence.  Where only touched keys were
- * read, that is more, unless the competition is the key.
+ * read, that is more, unless the competition is the key.  Two rules that share
+ * those have just one heading for each competition.
  */
 static void
 append_headings(StringInfo sql, List *rules, int position, SyncScope *scope)
@@ -439,6 +446,17 @@ append_headings(StringInfo sql, List *rules, int position, SyncScope *scope)
 	StringInfoData headed;
 	char *keys;
 
+	if (scope->touched && (rule->finer || rule->coarser))
+	{
+		if (rule->coarser)
+			appendStringInfo(sql,
+							 " UNION ALL SELECT '%d', 'heading', %s::text, sync_rows::text,"
+							 " sync_finer::text, NULL, NULL, 0 FROM sync_evidence%s",
+							 position,
+							 name,
+							 rule->coarser->mark);
+		return;
+	}
 	initStringInfo(&headed);
 	for (int i = 0; i <= position; i++)
 		appendStringInfo(&headed,

@@ -19,10 +19,19 @@ typedef struct SyncScope
 	const char *competition; /* NULL: all */
 	ParamListInfo touched;	 /* an array for each key column, or NULL */
 	int ntouched;			 /* how many keys */
+	int nfiner;				 /* of the finer of two rules, which come after */
 	bool null_keys;			 /* among the touched: look for all of them */
 	List *headed;			 /* competitions to be headed in any case */
 	int max_details;
 } SyncScope;
+
+/* What is known of a statement that is to be run */
+typedef enum SyncExpect
+{
+	SYNC_EXPECT_ONCE,  /* nothing */
+	SYNC_EXPECT_AGAIN, /* it will come again: its plan is kept */
+	SYNC_EXPECT_MANY,  /* it has many rows to keep at hand */
+} SyncExpect;
 
 /* in progress_clause.c */
 extern void sync_progress_append_names(StringInfo sql,
@@ -74,6 +83,9 @@ extern char *sync_progress_compose_run(List *rules,
 									   bool writes);
 
 /* in progress_share.c */
-extern bool sync_progress_share(SyncRule *first, SyncRule *second);
+extern bool sync_progress_share(SyncRule *first,
+								SyncRule *second,
+								SyncScope *scope,
+								SyncScope *other);
 
 #endif /* PROGRESS_COMPOSE_H */

@@ -50,7 +50,7 @@ sync_progress_drift(SyncProgressRequest *request, SyncRowSink sink, void *arg)
 		sync_progress_site_run(&site,
 							   compose_drift(lfirst(cell), &scope),
 							   NULL,
-							   false,
+							   SYNC_EXPECT_MANY,
 							   DRIFT_NCELLS,
 							   sink,
 							   arg);

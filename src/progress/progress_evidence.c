@@ -19,7 +19,8 @@
 
 static void append_one_step(StringInfo sql, SyncRule *rule, SyncScope *scope);
 static void append_two_steps(StringInfo sql, SyncRule *rule, SyncScope *scope);
-static void append_from_finer(StringInfo sql, SyncRule *rule);
+static void append_own_part(StringInfo sql, SyncRule *rule, SyncScope *scope);
+static void append_from_finer(StringInfo sql, SyncRule *rule, SyncScope *scope);
 static void append_steps(StringInfo sql,
 						 SyncRule *rule,
 						 const char *counted,
@@ -30,30 +31,62 @@ static void append_parts(StringInfo sql,
 						 const char *counter,
 						 const char *inserted);
 static void append_key_values(StringInfo sql, SyncRule *rule);
-static char *match_key(SyncRule *rule, int i, const char *text);
+static char *match_key(SyncRule *rule,
+					   int i,
+					   const char *value,
+					   const char *text);
 static char *key_operand(SyncRule *rule, int i, const char *text);
 static SyncColumn *key_column(SyncRule *rule, int i);
-static void append_limit(StringInfo sql, SyncRule *rule, SyncScope *scope);
+static void append_limit(StringInfo sql, int n);
 static void append_inserted(StringInfo sql, SyncRule *rule, const char *as);
-static void append_touched(StringInfo sql, SyncRule *rule);
+static void append_touched(StringInfo sql,
+						   SyncRule *rule,
+						   int before,
+						   bool grouped);
 
 /*
  * evidence AS (...): a row for each key, with the number of its rows
  * (sync_rows), its counters (sync_c0, ...), the values for insert columns
  * (sync_i0, ...) and whether it is valid (sync_valid, where the rule asks).
+ *
+ * Of two rules of which the touched keys are read, those of the coarser one say
+ * what is read ("sync_parts"), and the finer one takes its own from there.
  */
 void
 sync_progress_append_evidence(StringInfo sql, SyncRule *rule, SyncScope *scope)
 {
-	appendStringInfo(sql, "sync_evidence%s AS MATERIALIZED (", rule->mark);
+	bool parts = rule->coarser && scope->touched;
+
+	appendStringInfo(sql,
+					 "%s%s AS MATERIALIZED (",
+					 parts ? "sync_parts" : "sync_evidence",
+					 parts ? "" : rule->mark);
 	if (rule->finer)
-		append_from_finer(sql, rule);
+		append_from_finer(sql, rule, scope);
 	else if (sync_progress_counted(rule))
 		append_two_steps(sql, rule, scope);
 	else
 		append_one_step(sql, rule, scope);
-	append_limit(sql, rule, scope);
-	appendStringInfoString(sql, ")");
+	if (scope->touched && !scope->null_keys && !parts)
+		append_limit(sql, scope->ntouched);
+	appendStringInfoChar(sql, ')');
+	if (parts)
+		append_own_part(sql, rule, scope);
+}
+
+/*
+ * , evidence AS (...): of the parts, those that the finer rule's touched keys
+ * have.
+ */
+static void
+append_own_part(StringInfo sql, SyncRule *rule, SyncScope *scope)
+{
+	appendStringInfo(sql,
+					 ", sync_evidence%s AS MATERIALIZED (SELECT * FROM sync_parts e WHERE ",
+					 rule->mark);
+	append_touched(sql, rule, list_length(rule->coarser->key), true);
+	append_limit(sql, scope->nfiner);
+	appendStringInfoChar(sql, ')');
 }
 
 /*
@@ -88,12 +121,9 @@ sync_progress_append_key_counts(StringInfo sql,
  * expect.
  */
 static void
-append_limit(StringInfo sql, SyncRule *rule, SyncScope *scope)
+append_limit(StringInfo sql, int n)
 {
-	if (scope->touched && !scope->null_keys)
-		appendStringInfo(sql,
-						 " LIMIT %u",
-						 pg_nextpower2_32(Max(scope->ntouched, LIMIT_MIN)));
+	appendStringInfo(sql, " LIMIT %u", pg_nextpower2_32(Max(n, LIMIT_MIN)));
 }
 
 /*
@@ -158,7 +188,7 @@ append_two_steps(StringInfo sql, SyncRule *rule, SyncScope *scope)
  * rows without a value in its key columns (sync_finer_m0, ...).
  */
 static void
-append_from_finer(StringInfo sql, SyncRule *rule)
+append_from_finer(StringInfo sql, SyncRule *rule, SyncScope *scope)
 {
 	const char *counted = sync_progress_counted(rule);
 	SyncRule *finer = rule->finer;
@@ -183,7 +213,10 @@ append_from_finer(StringInfo sql, SyncRule *rule)
 						 " AS sync_finer_m%d",
 						 sync_kit_quote(list_nth(finer->key, i)),
 						 i);
-	appendStringInfo(sql, " FROM sync_evidence%s GROUP BY ", finer->mark);
+	if (scope->touched)
+		appendStringInfoString(sql, " FROM sync_parts GROUP BY ");
+	else
+		appendStringInfo(sql, " FROM sync_evidence%s GROUP BY ", finer->mark);
 	sync_progress_append_ordinals(sql, list_length(rule->key));
 }
 
@@ -311,14 +344,14 @@ sync_progress_key_value(SyncRule *rule, int i)
 }
 
 /*
- * A key column of the evidence is the value that "text" has.
+ * The "value" of a key column is the one that "text" has.
  */
 static char *
-match_key(SyncRule *rule, int i, const char *text)
+match_key(SyncRule *rule, int i, const char *value, const char *text)
 {
 	return sync_progress_equal(rule->progress,
 							   list_nth(rule->progress_key, i),
-							   sync_progress_key_value(rule, i),
+							   value,
 							   key_operand(rule, i, text));
 }
 
@@ -405,13 +438,15 @@ sync_progress_append_from(StringInfo sql, SyncRule *rule, SyncScope *scope)
 						 separator,
 						 match_key(rule,
 								   rule->competition,
+								   sync_progress_key_value(rule,
+														   rule->competition),
 								   quote_literal_cstr(scope->competition)));
 		separator = " AND ";
 	}
 	if (scope->touched)
 	{
 		appendStringInfo(sql, "%s(", separator);
-		append_touched(sql, rule);
+		append_touched(sql, rule->coarser ? rule->coarser : rule, 0, false);
 		for (int i = 0; scope->null_keys && i < list_length(rule->key); i++)
 			appendStringInfo(sql,
 							 " OR t.%s IS NULL",
@@ -421,25 +456,35 @@ sync_progress_append_from(StringInfo sql, SyncRule *rule, SyncScope *scope)
 }
 
 /*
- * The key is one of those that were touched, which are the statement's
- * parameters: an array of text for each key column.
+ * The key, of a row "t" of the evidence or of one "e" that is "grouped", is one of
+ * those that were touched, which are the statement's parameters after as many
+ * "before" them: an array of text for each key column.
  */
 static void
-append_touched(StringInfo sql, SyncRule *rule)
+append_touched(StringInfo sql, SyncRule *rule, int before, bool grouped)
 {
 	int n = list_length(rule->key);
 
 	appendStringInfoString(sql, "EXISTS (SELECT FROM ROWS FROM (");
 	for (int i = 1; i <= n; i++)
-		appendStringInfo(sql, "%spg_catalog.unnest($%d)", i > 1 ? ", " : "", i);
+		appendStringInfo(sql,
+						 "%spg_catalog.unnest($%d)",
+						 i > 1 ? ", " : "",
+						 before + i);
 	appendStringInfoString(sql, ") AS touched (");
 	for (int i = 0; i < n; i++)
 		appendStringInfo(sql, "%sk%d", i > 0 ? ", " : "", i);
 	appendStringInfoString(sql, ") WHERE ");
 	for (int i = 0; i < n; i++)
+	{
+		char *value = sync_progress_key_value(rule, i);
+
+		if (grouped)
+			value = psprintf("e.%s", sync_kit_quote(list_nth(rule->key, i)));
 		appendStringInfo(sql,
 						 "%s%s",
 						 i > 0 ? " AND " : "",
-						 match_key(rule, i, psprintf("touched.k%d", i)));
+						 match_key(rule, i, value, psprintf("touched.k%d", i)));
+	}
 	appendStringInfoChar(sql, ')');
 }

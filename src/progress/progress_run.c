@@ -71,6 +71,7 @@ static int apply_rules(SyncSite *site,
 					   List *outcomes,
 					   int first,
 					   SyncProgressRequest *request);
+static SyncExpect expect_of(SyncScope *scope);
 static void take_row(void *arg, int ncells, char **cells);
 static bool is_whole(char **cells);
 static void take_rest(SyncOutcome *outcome, char *numbers);
@@ -238,7 +239,7 @@ lock_progress(SyncSite *site, List *rules)
 		else
 			sql = psprintf("LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE",
 						   relation->qualified);
-		sync_progress_site_run(site, sql, NULL, true, 0, NULL, NULL);
+		sync_progress_site_run(site, sql, NULL, SYNC_EXPECT_AGAIN, 0, NULL, NULL);
 	}
 }
 
@@ -295,12 +296,14 @@ apply_rules(SyncSite *site,
 		.arg = &applied,
 	};
 
+	/* nothing was touched: there is nothing to be read */
+	if (scope->touched && scope->ntouched == 0)
+		return 1;
 	if (first + 1 < list_length(outcomes))
 	{
 		SyncOutcome *next = list_nth(outcomes, first + 1);
 
-		if (scope->touched == NULL && next->scope.touched == NULL &&
-			sync_progress_share(rule, next->rule))
+		if (sync_progress_share(rule, next->rule, scope, &next->scope))
 		{
 			applied.outcomes[1] = next;
 			rules = lappend(rules, next->rule);
@@ -310,18 +313,31 @@ apply_rules(SyncSite *site,
 	scope->headed = list_headed(request, rule, outcomes);
 
 	error_context_stack = &frame;
-	if (scope->touched)
+	if (scope->touched && applied.outcomes[1] == NULL)
 		sync_progress_set_texts(&scope->touched->params[list_length(rule->key)],
 								scope->headed);
 	sync_progress_site_run(site,
 						   sync_progress_compose_run(rules, scope, site->writes),
 						   scope->touched,
-						   scope->touched && scope->ntouched <= TOUCHED_FEW,
+						   expect_of(scope),
 						   RUN_NCELLS,
 						   take_row,
 						   &applied);
 	error_context_stack = frame.previous;
 	return list_length(rules);
+}
+
+/*
+ * What to expect of the statement that reads a scope.
+ */
+static SyncExpect
+expect_of(SyncScope *scope)
+{
+	if (scope->touched == NULL)
+		return SYNC_EXPECT_MANY;
+	return Max(scope->ntouched, scope->nfiner) <= TOUCHED_FEW
+			   ? SYNC_EXPECT_AGAIN
+			   : SYNC_EXPECT_ONCE;
 }
 
 /*

@@ -9,11 +9,17 @@
  * does.  Where that could matter, or a value could come out otherwise, they
  * are applied one after the other.
  *
+ * Where both read touched keys only, the coarser rule reads all of a competition,
+ * and the finer one finds in that what it needs, if it is there.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
 #include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
 
 #include "kit/kit_expr.h"
 #include "kit/kit_ident.h"
@@ -25,13 +31,24 @@ static bool asks_elsewhere(SyncRule *rule);
 static bool has_query(const char *expression);
 static bool derives_from(SyncRule *coarse, SyncRule *fine);
 static int find_key(SyncRule *rule, const char *column);
+static bool share_touched(SyncRule *coarse,
+						  SyncRule *fine,
+						  SyncScope *coarse_scope,
+						  SyncScope *fine_scope,
+						  SyncScope *scope);
+static List *read_texts(ParamExternData *param);
+static int compare_texts(const ListCell *a, const ListCell *b);
 
 /*
- * Let two rules that follow one another share their evidence, and mark them so.
+ * Let two rules that follow one another share their evidence, mark them so, and
+ * let "scope", the first one's, serve for both; the second one has "other".
  * Returns false, and leaves them as they are, where they cannot.
  */
 bool
-sync_progress_share(SyncRule *first, SyncRule *second)
+sync_progress_share(SyncRule *first,
+					SyncRule *second,
+					SyncScope *scope,
+					SyncScope *other)
 {
 	bool same_rows = sync_progress_same_family(first, second) &&
 					 strcmp(first->filter ? first->filter : "",
@@ -39,12 +56,14 @@ sync_progress_share(SyncRule *first, SyncRule *second)
 
 	if (!same_rows || !keep_apart(first, second))
 		return false;
-	if (derives_from(first, second))
+	if (derives_from(first, second) &&
+		share_touched(first, second, scope, other, scope))
 	{
 		first->finer = second;
 		second->coarser = first;
 	}
-	else if (derives_from(second, first))
+	else if (derives_from(second, first) &&
+			 share_touched(second, first, other, scope, scope))
 	{
 		second->finer = first;
 		first->coarser = second;
@@ -173,4 +192,85 @@ find_key(SyncRule *rule, const char *column)
 		if (strcmp(lfirst(cell), column) == 0)
 			return foreach_current_index(cell);
 	return -1;
+}
+
+/*
+ * Whether two rules read all of their evidence, or what the finer one is to read
+ * is part of what the coarser one reads: whole competitions.  If so, "scope"
+ * has the touched keys of both, the coarser one's first.
+ */
+static bool
+share_touched(SyncRule *coarse,
+			  SyncRule *fine,
+			  SyncScope *coarse_scope,
+			  SyncScope *fine_scope,
+			  SyncScope *scope)
+{
+	ParamListInfo touched;
+	List *read;
+	List *wanted;
+	ListCell *have;
+	ListCell *cell;
+	int n = list_length(fine->key);
+
+	if (coarse_scope->touched == NULL || fine_scope->touched == NULL)
+		return coarse_scope->touched == fine_scope->touched;
+	if (list_length(coarse->key) != 1 || coarse_scope->null_keys ||
+		fine_scope->null_keys)
+		return false;
+
+	read = read_texts(&coarse_scope->touched->params[0]);
+	wanted = read_texts(&fine_scope->touched
+							 ->params[find_key(fine, linitial(coarse->key))]);
+	have = list_head(read);
+	foreach(cell, wanted)
+	{
+		while (have && strcmp(lfirst(have), lfirst(cell)) < 0)
+			have = lnext(read, have);
+		if (have == NULL || strcmp(lfirst(have), lfirst(cell)) != 0)
+			return false;
+	}
+
+	touched = makeParamList(1 + n);
+	touched->params[0] = coarse_scope->touched->params[0];
+	memcpy(&touched->params[1],
+		   fine_scope->touched->params,
+		   n * sizeof(ParamExternData));
+	scope->nfiner = fine_scope->ntouched;
+	scope->ntouched = coarse_scope->ntouched;
+	scope->touched = touched;
+	return true;
+}
+
+/*
+ * The texts of an array without NULLs, in an order.
+ */
+static List *
+read_texts(ParamExternData *param)
+{
+	List *texts = NIL;
+	Datum *values;
+	int n;
+
+	deconstruct_array(DatumGetArrayTypeP(param->value),
+					  TEXTOID,
+					  -1,
+					  false,
+					  TYPALIGN_INT,
+					  &values,
+					  NULL,
+					  &n);
+	for (int i = 0; i < n; i++)
+		texts = lappend(texts, TextDatumGetCString(values[i]));
+	list_sort(texts, compare_texts);
+	return texts;
+}
+
+/*
+ * Order texts by their bytes.
+ */
+static int
+compare_texts(const ListCell *a, const ListCell *b)
+{
+	return strcmp(lfirst(a), lfirst(b));
 }

@@ -62,14 +62,14 @@ sync_progress_close_site(SyncSite *site)
 
 /*
  * Run one statement with the caller's rights and hand each row, of "ncells", to
- * "sink".  Parameters work in this database only; with "again", the plan is
- * kept.
+ * "sink".  Parameters work in this database only; what is expected of the
+ * statement has no say in its result.
  */
 void
 sync_progress_site_run(SyncSite *site,
 					   const char *sql,
 					   ParamListInfo params,
-					   bool again,
+					   SyncExpect expect,
 					   int ncells,
 					   SyncRowSink sink,
 					   void *arg)
@@ -80,8 +80,10 @@ sync_progress_site_run(SyncSite *site,
 
 	if (site->remote)
 		sync_remote_run(site->remote, sql, sink ? take_answer : NULL, &answer);
-	else if (again)
+	else if (expect == SYNC_EXPECT_AGAIN)
 		sync_kit_spi_run_kept(sql, params, !site->writes, sink, arg);
+	else if (expect == SYNC_EXPECT_MANY)
+		sync_kit_spi_run_large(sql, !site->writes, sink, arg);
 	else
 		sync_kit_spi_run(sql, params, !site->writes, sink, arg);
 }
@@ -125,7 +127,7 @@ sync_progress_site_rows(SyncSite *site, const char *sql, int ncells)
 	sync_progress_site_run(site,
 						   sql,
 						   NULL,
-						   false,
+						   SYNC_EXPECT_ONCE,
 						   ncells,
 						   sync_kit_rows_collect,
 						   rows);
