@@ -53,6 +53,11 @@ SQL_PARTS = $(foreach part,$(PARTS),$(wildcard src/$(part)/$(part).sql) $(sort $
 DATA_built = $(EXTENSION)--$(EXTVERSION).sql
 
 #
+# The scripts of ALTER EXTENSION UPDATE (see updates/README.md)
+#
+DATA = $(wildcard updates/$(EXTENSION)--*--*.sql)
+
+#
 # Tests: regress in sql/, isolation in test/specs/, their answers in expected/,
 # TAP in test/t/
 #
@@ -96,7 +101,7 @@ ISOLATION_OPTS := $(REGRESS_OPTS) --inputdir=test --outputdir=. --load-extension
 #
 # Flags
 #
-PG_CPPFLAGS = -Isrc -I$(shell $(PG_CONFIG) --includedir)
+PG_CPPFLAGS = -Isrc -I$(shell $(PG_CONFIG) --includedir) -DSYNC_EXT_VERSION='"$(EXTVERSION)"'
 SHLIB_LINK = -lpq -lz $(shell curl-config --libs) -lcrypto
 
 #
@@ -117,6 +122,13 @@ PG_PROVE_FLAGS += -I test/perl
 $(DATA_built): $(EXTENSION).control Makefile $(SQL_PARTS)
 	{ printf '%s\n' '\echo Use "CREATE EXTENSION $(EXTENSION)" to load this file. \quit'; \
 	for part in $(SQL_PARTS); do echo; cat $$part || exit 1; done; } > $@
+
+# The part of a script in updates/ that is the same for all
+.PHONY: update-script
+update-script: $(DATA_built)
+	@perl updates/recreate.pl $(DATA_built)
+
+src/kit/kit_version.o src/kit/kit_version.bc: $(EXTENSION).control
 
 # PGXS does not track headers, so every object depends on all of them.
 $(OBJS) $(OBJS:.o=.bc): $(wildcard src/*/*.h)

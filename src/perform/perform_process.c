@@ -15,6 +15,7 @@
 
 #include "kit/kit_settings.h"
 #include "kit/kit_spi.h"
+#include "kit/kit_version.h"
 #include "perform/perform.h"
 #include "shmem/shmem_waits.h"
 #include "shmem/shmem_workers.h"
@@ -33,6 +34,10 @@ static void process(int max_tasks);
 void
 sync_perform_process(int max_tasks)
 {
+	const char *version = sync_kit_version_installed();
+
+	if (version && !sync_kit_version_fits(version))
+		sync_kit_version_complain(ERROR, version);
 	sync_shmem_lanes_use_own();
 	sync_shmem_waits_use_own();
 	(void) sync_shmem_workers_enter(SYNC_WORKER_SESSION);

@@ -13,7 +13,6 @@
 #include "access/xact.h"
 #include "catalog/pg_class.h"
 #include "commands/dbcommands.h"
-#include "commands/extension.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
@@ -31,6 +30,7 @@
 #include "kit/kit_compat.h"
 #include "kit/kit_ident.h"
 #include "kit/kit_settings.h"
+#include "kit/kit_version.h"
 #include "perform/perform.h"
 #include "shmem/shmem_launcher.h"
 #include "shmem/shmem_waits.h"
@@ -59,6 +59,7 @@ static void give_back(int code, Datum arg);
 static bool is_wanted(void);
 static Outcome try_round(void);
 static Outcome one_round(void);
+static bool fits(const char *version);
 static void commit_and_begin(void);
 static void wait_for_work(Outcome outcome, uint32 wait_event);
 
@@ -196,11 +197,15 @@ one_round(void)
 {
 	SyncRound round = {0};
 	Outcome outcome = OUTCOME_LEAVE;
+	char *version;
 
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
 	pgstat_report_activity(STATE_RUNNING, "sync_ext: performing tasks");
-	if (OidIsValid(get_extension_oid("sync_ext", true)))
+	version = sync_kit_version_installed();
+	if (version && !fits(version))
+		outcome = OUTCOME_PAUSE;
+	else if (version)
 	{
 		Oid queue =
 			get_relname_relid("sync_queue", sync_kit_extension_schema());
@@ -224,6 +229,21 @@ one_round(void)
 	}
 	sync_shmem_launcher_set_absent(start.database, outcome == OUTCOME_LEAVE);
 	return outcome;
+}
+
+/*
+ * Is this library made for that version?  Where it is not, that is said once.
+ */
+static bool
+fits(const char *version)
+{
+	static bool said = false;
+	bool fitting = sync_kit_version_fits(version);
+
+	if (!fitting && !said)
+		sync_kit_version_complain(WARNING, version);
+	said = !fitting;
+	return fitting;
 }
 
 /*

@@ -5,7 +5,9 @@
  *
  * CREATE and DROP EXTENSION have the launcher look again.  DROP DATABASE, and
  * what else wants nobody in a database, sends the workers of that database
- * away first, and lets them come back if it fails.
+ * away first, and lets them come back if it fails.  So do DROP EXTENSION and ALTER
+ * EXTENSION of this one, until their transaction ends: they lock all its tables,
+ * in another order than who performs tasks.
  *
  *-------------------------------------------------------------------------
  */
@@ -16,14 +18,17 @@
 #include "catalog/pg_database.h"
 #include "commands/dbcommands.h"
 #include "commands/defrem.h"
+#include "commands/extension.h"
 #include "miscadmin.h"
 #include "storage/latch.h"
 #include "tcop/utility.h"
 #include "utils/acl.h"
+#include "utils/lsyscache.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 
 #include "kit/kit_compat.h"
+#include "kit/kit_ident.h"
 #include "shmem/shmem_lanes.h"
 #include "shmem/shmem_launcher.h"
 #include "shmem/shmem_workers.h"
@@ -36,8 +41,12 @@
 #define LOOK_MS	  5
 #define LOOKS_MAX 400
 
+#define EXTENSION "sync_ext"
+
 static ProcessUtility_hook_type previous_utility = NULL;
 static bool poke_at_commit = false;
+static bool held =
+	false; /* workers are to come back when the transaction ends */
 
 static void watch_utility(PlannedStmt *statement,
 						  const char *text,
@@ -49,6 +58,8 @@ static void watch_utility(PlannedStmt *statement,
 						  QueryCompletion *completion);
 static Oid database_wanted(Node *statement);
 static bool concerns_extensions(Node *statement);
+static bool wants_tables(Node *statement);
+static bool is_named(List *names, const char *name);
 static void send_away(Oid database);
 static void end_transaction(XactEvent event, void *arg);
 
@@ -87,6 +98,11 @@ watch_utility(PlannedStmt *statement,
 	}
 	if (OidIsValid(database))
 		send_away(database);
+	if (wants_tables(statement->utilityStmt))
+	{
+		held = true;
+		send_away(MyDatabaseId);
+	}
 	PG_TRY();
 	{
 		(previous_utility
@@ -162,9 +178,53 @@ static bool
 concerns_extensions(Node *statement)
 {
 	return IsA(statement, CreateExtensionStmt) ||
+		   IsA(statement, AlterExtensionStmt) ||
 		   (IsA(statement, DropStmt) &&
 			(castNode(DropStmt, statement)->removeType == OBJECT_EXTENSION ||
 			 castNode(DropStmt, statement)->removeType == OBJECT_SCHEMA));
+}
+
+/*
+ * Is this to drop or to alter the extension, and may the current user do so?
+ */
+static bool
+wants_tables(Node *statement)
+{
+	bool wants = false;
+
+	if (IsA(statement, AlterExtensionStmt))
+		wants = strcmp(castNode(AlterExtensionStmt, statement)->extname,
+					   EXTENSION) == 0;
+	else if (IsA(statement, DropStmt) && IsTransactionState())
+	{
+		DropStmt *drop = castNode(DropStmt, statement);
+
+		wants = (drop->removeType == OBJECT_EXTENSION &&
+				 is_named(drop->objects, EXTENSION)) ||
+				(drop->removeType == OBJECT_SCHEMA &&
+				 drop->behavior == DROP_CASCADE &&
+				 OidIsValid(get_extension_oid(EXTENSION, true)) &&
+				 is_named(drop->objects,
+						  get_namespace_name(sync_kit_extension_schema())));
+	}
+	return wants && IsTransactionState() &&
+		   OidIsValid(get_extension_oid(EXTENSION, true)) &&
+		   has_privs_of_role(GetUserId(), sync_kit_extension_owner());
+}
+
+/*
+ * Is that one of the objects of a DROP, which are String?
+ */
+static bool
+is_named(List *names, const char *name)
+{
+	ListCell *cell;
+
+	foreach(cell, names)
+		if (IsA(lfirst(cell), String) &&
+			strcmp(strVal(lfirst(cell)), name) == 0)
+			return true;
+	return false;
 }
 
 /*
@@ -197,6 +257,12 @@ end_transaction(XactEvent event, void *arg)
 {
 	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT)
 		return;
+	if (held)
+	{
+		sync_shmem_launcher_hold(MyDatabaseId, 0);
+		sync_shmem_launcher_poke();
+	}
+	held = false;
 	if (event == XACT_EVENT_COMMIT && poke_at_commit)
 	{
 		sync_shmem_lanes_sweep_by(MyDatabaseId, GetCurrentTimestamp());
