@@ -11,6 +11,7 @@
 
 #include "access/genam.h"
 #include "executor/executor.h"
+#include "utils/rel.h"
 
 /*
  * Begin a scan of an index.  Servers from 18 on want to know where to count.
@@ -60,6 +61,19 @@ sync_compat_check_is_enforced(ConstrCheck *check)
 {
 #if PG_VERSION_NUM >= 180000
 	return check->ccenforced;
+#else
+	return true;
+#endif
+}
+
+/*
+ * Whether a foreign key is enforced.  Servers from 18 on may have others.
+ */
+static inline bool
+sync_compat_key_is_enforced(ForeignKeyCacheInfo *key)
+{
+#if PG_VERSION_NUM >= 180000
+	return key->conenforced;
 #else
 	return true;
 #endif

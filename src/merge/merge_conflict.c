@@ -27,6 +27,7 @@
 #include "utils/rls.h"
 #include "utils/ruleutils.h"
 
+#include "kit/kit_compat_table.h"
 #include "kit/kit_ident.h"
 #include "kit/kit_order.h"
 #include "merge/merge_compose.h"
@@ -404,7 +405,7 @@ add_reference(Finder *finder, ForeignKeyCacheInfo *key)
 	StringInfo sql = &finder->sql;
 
 	if (key->conrelid != RelationGetRelid(merge->target->relation) ||
-		!may_read(key->confrelid))
+		!sync_compat_key_is_enforced(key) || !may_read(key->confrelid))
 		return;
 	for (int i = 0; i < key->nkeys; i++)
 		if (column_of(merge, key->conkey[i]) == NULL)
