@@ -10,7 +10,7 @@
 #   TASKS=100000       tasks to be drained
 #   REPS=3             how often, of which the median counts
 #   ONLY="sync loop"   these only: sync, graphile, pgboss, loop, pgq
-#   WHAT="drain"       these only: drain, single, latency, enqueue, pinned, idle
+#   WHAT="drain"       these only: drain, single, latency, enqueue, pinned, idle, purge
 #   PG_CONFIG, KEEP    as for check.sh
 
 . "$(dirname "$0")/../run/sandbox.sh"

@@ -1,12 +1,13 @@
 // Measure the queues and print tables in Markdown; see queue.sh.
 
+import os from 'node:os';
 import { ask, connect, cpu, cpuOf, median, now, quantile, sleep } from './common.mjs';
 import * as all from './subjects.mjs';
 
 const tasks = +process.env.TASKS;
 const reps = +process.env.REPS;
 const only = (process.env.ONLY || 'sync graphile pgboss loop pgq').split(' ');
-const what = (process.env.WHAT || 'drain single latency enqueue pinned idle').split(' ');
+const what = (process.env.WHAT || 'drain single latency enqueue pinned idle purge').split(' ');
 const say = (text) => console.error(`    ${text}`);
 const table = (title, head, rows) => {
 	console.log(`\n${title}\n\n| ${head.join(' | ')} |\n|${'---|'.repeat(head.length)}`);
@@ -45,13 +46,16 @@ async function repeat(times, work) {
 	return results;
 }
 
+// The cells of drains in a table.
+const summary = (samples) => [whole(median(samples.map((s) => s.rate))), median(samples.map((s) => s.cpu)).toFixed(1)];
+
 async function drains() {
 	const rows = [];
 
 	for (const subject of subjects) {
 		const samples = await repeat(reps, () => drain(subject, tasks));
 
-		rows.push([subject.title, whole(median(samples.map((s) => s.rate))), median(samples.map((s) => s.cpu)).toFixed(1)]);
+		rows.push([subject.title, ...summary(samples)]);
 	}
 	table(`Drain of ${whole(tasks)} tasks that do nothing, medians of ${reps}`, ['', 'tasks/s', 'CPU us/task, server and client'], rows);
 }
@@ -67,7 +71,7 @@ async function singles() {
 		await sync.client.query(`ALTER SYSTEM SET sync_ext.workers = 1`);
 		await sync.client.query('SELECT pg_reload_conf()');
 		while (await ask(sync.client, 'SELECT count(*) <> 1 FROM sync_stat_workers')) await sleep(20);
-		rows.push(['sync_ext, 1 worker, with history', whole(median((await repeat(reps, () => drain(sync, n))).map((s) => s.rate)))]);
+		rows.push(['sync_ext, 1 worker, with history', ...summary(await repeat(reps, () => drain(sync, n)))]);
 		await sync.client.query(`ALTER SYSTEM RESET sync_ext.batch_size`);
 		await sync.client.query(`ALTER SYSTEM RESET sync_ext.workers`);
 		await sync.client.query(`ALTER SYSTEM SET sync_ext.workers = 2`);
@@ -75,10 +79,9 @@ async function singles() {
 		while (await ask(sync.client, 'SELECT count(*) <> 2 FROM sync_stat_workers')) await sleep(20);
 	}
 	if (subjects.includes(loop)) {
-		rows.push(['loop in PL/pgSQL, 1 session, no history',
-			whole(median((await repeat(reps, () => drain(loop, n, 1, 1))).map((s) => s.rate)))]);
+		rows.push(['loop in PL/pgSQL, 1 session, no history', ...summary(await repeat(reps, () => drain(loop, n, 1, 1)))]);
 	}
-	table('One task a transaction', ['', 'tasks/s'], rows);
+	table(`One task a transaction, ${whole(n)} tasks, medians of ${reps}`, ['', 'tasks/s', 'CPU us/task, server and client'], rows);
 }
 
 // From the commit of the enqueue to the start of the handler, the queue being idle.
@@ -155,7 +158,8 @@ async function enqueues() {
 	table('Enqueue', ['', `${whole(tasks)} at once, tasks/s`, 'one a transaction, 2 clients, tasks/s'], rows);
 }
 
-// Rounds while a transaction keeps VACUUM from removing what is done.
+// Rounds while a transaction keeps VACUUM from removing what is done; of sync_ext,
+// until a million tasks are, or ten times TASKS.
 async function pinned() {
 	const n = Math.ceil(tasks / 2);
 	const rows = [];
@@ -169,10 +173,11 @@ async function pinned() {
 
 		await holder.query('ROLLBACK');
 		await holder.end();
-		rows.push([subject.title, ...rates.slice(0, 4).map(whole), rounds > 4 ? whole(rates.at(-1)) : '']);
+		rows.push([subject.title, ...rates.slice(0, 4).map(whole), rounds > 4 ? whole(median(rates.slice(-4))) : '',
+			`${Math.round(median(rates.slice(-4)) / median(rates.slice(0, 4)) * 100)} %`]);
 	}
 	table(`Rounds of ${whole(n)} tasks under a transaction that holds the xmin horizon, tasks/s`,
-		['', '1', '2', '3', '4', '20'], rows);
+		['', '1', '2', '3', '4', '17 to 20', 'median of the last four rounds against the first four'], rows);
 }
 
 async function idle() {
@@ -189,8 +194,55 @@ async function idle() {
 		+ `${await xid() - xidBefore} transaction ids.`);
 }
 
+// Forget history: ten million rows that lie by themselves, and as many in one slot with new ones.
+async function purge() {
+	const n = tasks * 100;
+	const rows = [];
+	const { sync } = all;
+
+	if (!subjects.includes(sync)) return;
+	const fill = (count, age) => sync.client.query(`INSERT INTO sync_history (operation, environment, run_by, status, outcome,
+			started_at, duration, queue_id, attempt, timing_partner_id)
+		SELECT 'noop', 'production', 'postgres', 'success', 'success', now() - $2::interval + n * interval '1 ms', '1 ms', n, 1, n % 1000
+		FROM generate_series(1, $1::int) AS n`, [count, age]);
+
+	for (const [title, newer] of [[`${whole(n)} old rows`, 0], [`${whole(n)} old rows, ${whole(n / 100)} new ones in the same slot`, n / 100]]) {
+		await sync.client.query('TRUNCATE sync_history');
+		await fill(n, '200 days');
+		if (newer) await fill(newer, '1 day');
+		await sync.client.query('CHECKPOINT');
+		const before = now();
+		const purged = await ask(sync.client, 'SELECT sync_purge_history()');
+
+		rows.push([title, ((now() - before) / 1e6).toFixed(2), whole(+purged),
+			await ask(sync.client, `SELECT pg_size_pretty(sum(pg_total_relation_size(inhrelid)))
+				FROM pg_inherits WHERE inhparent = 'sync_history'::regclass`)]);
+	}
+	table('sync_purge_history()', ['', 's', 'rows forgotten', 'history then takes'], rows);
+}
+
+// What the figures below were measured on.
+async function conditions() {
+	const client = await connect('postgres');
+	const commits = [];
+
+	await client.query('CREATE TABLE IF NOT EXISTS probe (n int)');
+	for (let i = 0; i < 200; i++) {
+		const before = now();
+
+		await client.query('INSERT INTO probe VALUES (1)');
+		commits.push((now() - before) / 1000);
+	}
+	const version = await ask(client, 'SHOW server_version');
+
+	await client.end();
+	console.log(`PostgreSQL ${version}; ${os.cpus().length} cores of ${os.cpus()[0].model}, load ${os.loadavg()[0].toFixed(1)}; `
+		+ `a commit of one row takes ${median(commits).toFixed(2)} ms.`);
+}
+
 for (const subject of subjects) await subject.prepare();
-const measures = { drain: drains, single: singles, latency: latencies, enqueue: enqueues, pinned, idle };
+await conditions();
+const measures = { drain: drains, single: singles, latency: latencies, enqueue: enqueues, pinned, idle, purge };
 for (const name of what) {
 	say(name);
 	await measures[name]();
