@@ -76,6 +76,7 @@ REGRESS += streams_group
 REGRESS += history_outcome
 REGRESS += streams_watermark streams_xmin
 REGRESS += queue
+REGRESS += queue_retries
 REGRESS += queue_waits
 REGRESS += providers
 REGRESS += partner_tables partner_due
@@ -89,6 +90,7 @@ ISOLATION += race_stream_types
 ISOLATION += race_undo
 ISOLATION += race_purge race_jobs
 ISOLATION += race_untrack
+ISOLATION += race_unique_key
 ISOLATION += race_waits
 
 TAP_TESTS = 1

@@ -38,6 +38,7 @@ static void become(SyncTask *task);
 static void start_timeout(SyncTask *task);
 static void stop_timeout(void);
 static void end_attempt(void);
+static bool is_interrupt(const ErrorData *error);
 static void judge(SyncRound *round, SyncTask *task, SyncResult *result);
 
 /* the timeout of this library, once it has one */
@@ -190,6 +191,16 @@ end_attempt(void)
 }
 
 /*
+ * Did this process see that it was cancelled?  A handler may raise that SQLSTATE, too,
+ * or pass on what another server says.
+ */
+static bool
+is_interrupt(const ErrorData *error)
+{
+	return error->funcname && strcmp(error->funcname, "ProcessInterrupts") == 0;
+}
+
+/*
  * Find out what an error means that may be a cancel, which says nothing of who
  * wanted it.
  */
@@ -209,6 +220,6 @@ judge(SyncRound *round, SyncTask *task, SyncResult *result)
 		error->message =
 			psprintf("the task took longer than " INT64_FORMAT " ms",
 					 task->operation->timeout_ms);
-	else if (round->session)
+	else if (round->session && is_interrupt(error))
 		ReThrowError(error);
 }

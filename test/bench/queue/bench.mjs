@@ -184,6 +184,9 @@ async function idle() {
 	const { sync } = all;
 
 	if (!subjects.includes(sync)) return;
+	await sync.client.query('ALTER SYSTEM SET autovacuum = off'); // it has work, and uses transaction ids
+	await sync.client.query('SELECT pg_reload_conf()');
+	await sleep(2000);
 	const { rows } = await sync.client.query(`SELECT pid FROM pg_stat_activity WHERE backend_type LIKE 'sync %'`);
 	const used = () => rows.reduce((sum, { pid }) => sum + cpuOf(pid), 0);
 	const xid = () => ask(sync.client, 'SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint');
@@ -192,6 +195,8 @@ async function idle() {
 	await sleep(10000);
 	console.log(`\nIdle for 10 s: ${Math.round((used() - cpuBefore) * 1000)} ms of CPU in ${rows.length} processes, `
 		+ `${await xid() - xidBefore} transaction ids.`);
+	await sync.client.query('ALTER SYSTEM RESET autovacuum');
+	await sync.client.query('SELECT pg_reload_conf()');
 }
 
 // Forget history: ten million rows that lie by themselves, and as many in one slot with new ones.
