@@ -8,6 +8,11 @@
 #ifndef ALERT_H
 #define ALERT_H
 
+#include "kit/kit_rows.h"
+
+/* in alert_look.c */
+extern SyncRows *sync_alert_latest(int max);
+
 /* in alert_raise.c */
 extern void sync_alert_raise(const char *kind,
 							 const char *subject,

@@ -108,6 +108,11 @@ extern void sync_history_add_detail(SyncRun *run,
 									const char *name,
 									const char *json);
 
+/* in history_summary.c */
+extern SyncRows *sync_history_by_time(const char *since, int spans);
+extern SyncRows *sync_history_by_operation(const char *since);
+extern SyncRows *sync_history_failures(const char *since, int max);
+
 /* in history_look.c */
 extern SyncRows *sync_history_without_job(const char *since);
 extern int64 sync_history_rows_before(const SyncRun *run);

@@ -184,7 +184,9 @@ async function idle() {
 	const { sync } = all;
 
 	if (!subjects.includes(sync)) return;
-	await sync.client.query('ALTER SYSTEM SET autovacuum = off'); // it has work, and uses transaction ids
+	// nobody else may use transaction ids: not pg-boss, which looks after its tables, nor autovacuum
+	for (const subject of subjects) await subject.finish?.();
+	await sync.client.query('ALTER SYSTEM SET autovacuum = off');
 	await sync.client.query('SELECT pg_reload_conf()');
 	await sleep(2000);
 	const { rows } = await sync.client.query(`SELECT pid FROM pg_stat_activity WHERE backend_type LIKE 'sync %'`);
@@ -252,5 +254,4 @@ for (const name of what) {
 	say(name);
 	await measures[name]();
 }
-for (const subject of subjects) await subject.finish?.();
 process.exit(0);
