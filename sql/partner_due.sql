@@ -34,6 +34,23 @@ CALL sync_process_queue(1);
 SELECT * FROM fetches;
 DELETE FROM sync_queue WHERE operation_type = 'fetch';
 
+-- results are published once they are approved: those that there are
+INSERT INTO sync_operation_types (operation_type, handler) VALUES ('push', 'partner_due.nothing(jsonb)');
+SELECT sync_approve_results(7, 'runsignup', '71001') > 0 AS put;
+CALL sync_process_queue(1);
+SELECT timing_partner_id, provider_name, sync_direction, priority, payload, unique_key FROM sync_queue WHERE operation_type = 'push';
+DELETE FROM sync_queue WHERE operation_type = 'push';
+SELECT sync_approve_results(7, 'runsignup', '9');
+INSERT INTO copernico_results (timing_partner_id, race_id, event, bib, place, fetched_date) VALUES
+(7, 'city-run', '10K', '212', '1', '2020-01-01'), (7, 'city-run', 'Half', '1', '1', '2020-01-01'),
+(7, 'city-run', '10K', '213', '2', now() + '1 hour'), (8, 'city-run', '10K', '5', '1', '2020-01-01');
+SELECT query AS results FROM sync_pushes WHERE push_name = 'runsignup_push_results' \gset
+:results;
+INSERT INTO runsignup_participants (timing_partner_id, registration_id, event_id, bib, first_name) VALUES
+(7, '880101', '71001', '212', 'Iris'), (7, '880102', '71003', '1', 'Ann'), (8, '880101', '71001', '3', 'Bo');
+SELECT query AS starters FROM sync_pushes WHERE push_name = 'copernico_push_participants' \gset
+:starters;
+
 -- an approval holds for what was approved
 UPDATE sync_links SET approved_at = now(), approved_by = 'me';
 SELECT sync_link_events(7, 'runsignup', '71001', 'copernico', 'city-run', '{"race_id": 501}', '{"login": "a@example.org", "preset": "p", "event": "10K"}');
@@ -61,5 +78,7 @@ SELECT sync_unschedule_partner(7);
 SELECT count(sync_drop_stream(stream_name)) FROM sync_streams WHERE target ~ 'partner_due';
 DELETE FROM sync_queue WHERE operation_type IN ('fetch', 'event_discovery');
 DELETE FROM sync_links;
-DELETE FROM sync_operation_types WHERE operation_type = 'fetch';
+SELECT sync_drop_push('runsignup_push_results');
+SELECT sync_drop_push('copernico_push_participants');
+DELETE FROM sync_operation_types WHERE operation_type IN ('fetch', 'push') AND NOT shipped;
 DROP SCHEMA partner_due CASCADE;

@@ -26,8 +26,8 @@ FROM unified_participants ORDER BY 1, 2;
 INSERT INTO copernico_results (timing_partner_id, race_id, event, bib, place, gender_place, chip_time)
 VALUES (8, 'city-run', '10K', '9', '3', '-', '0:45:10');
 INSERT INTO chronotrack_results (timing_partner_id, event_id, race_name, interval, bracket, bib, place)
-VALUES (7, '11', '5K', 'Full', 'SEX', '4', 2);
-SELECT timing_partner_id, provider_name, event_id, bib, category, place, gender_place, chip_time
+VALUES (7, '11', '5K', 'Full', 'SEX', '4', 1), (7, '11', '5K', 'Full', '', '4', 2);
+SELECT timing_partner_id, provider_name, event_id, sub_event, bib, category, place, gender_place, chip_time
 FROM unified_results ORDER BY 1, 2;
 SELECT count(*) FROM unified_events;
 
@@ -51,11 +51,14 @@ SELECT sync_create_provider_tables('eighth', 'nowhere');
 UPDATE sync_endpoints SET feed = '{"operation": "everything"}' WHERE endpoint_name = 'eighth_races';
 UPDATE sync_endpoints SET feed = '{"operation": "results", "parent": "x"}' WHERE endpoint_name = 'eighth_races';
 UPDATE sync_endpoints SET feed = '{"operation": "event_discovery", "unified": {"event_id": "no_column"}}' WHERE endpoint_name = 'eighth_races';
-\set VERBOSITY terse
+\set VERBOSITY sqlstate
 SELECT sync_create_provider_tables('eighth');
 \set VERBOSITY default
 INSERT INTO sync_endpoints (endpoint_name, provider_name, path, feed) VALUES
 ('eighth_raw', 'eighth', '/raw', '{"operation": "results"}');
+
+UPDATE sync_endpoints SET feed = '{"operation": "publish_results"}' WHERE endpoint_name = 'eighth_races';
+UPDATE sync_endpoints SET feed = '{"operation": "publish_results", "query": "SELECT 1"}' WHERE endpoint_name = 'eighth_races';
 
 -- a role that may not make tables there makes none
 CREATE ROLE regress_partner;
@@ -74,6 +77,7 @@ SELECT count(*) FROM partner_tables.unified_participants;
 RESET ROLE;
 
 SELECT count(sync_drop_stream(stream_name)) FROM sync_streams WHERE target ~ 'partner_tables';
+SELECT count(*) FROM (SELECT push_name FROM sync_pushes) AS p, sync_drop_push(push_name);
 DELETE FROM sync_endpoints WHERE provider_name = 'eighth';
 DELETE FROM sync_providers WHERE provider_name = 'eighth';
 DROP SCHEMA partner_tables CASCADE;

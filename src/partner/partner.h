@@ -24,6 +24,14 @@ extern List *sync_partner_create_tables(const char *provider,
 /* in partner_views.c */
 extern List *sync_partner_create_views(const char *schema);
 
+/* in partner_push.c */
+extern void sync_partner_create_pushes(const char *provider,
+									   const char *schema);
+extern void sync_partner_approve(const char *tenant,
+								 const char *provider,
+								 const char *event,
+								 const char *by);
+
 /* in partner_link.c */
 extern void sync_partner_link(const char **values);
 extern bool sync_partner_unlink(const char **values);

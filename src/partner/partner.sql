@@ -5,7 +5,7 @@ CREATE FUNCTION sync_create_provider_tables(provider text, schema text DEFAULT N
 	LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'sync_sql_create_provider_tables';
 REVOKE ALL ON FUNCTION sync_create_provider_tables(text, text) FROM PUBLIC;
 COMMENT ON FUNCTION sync_create_provider_tables(text, text) IS
-'Make what a provider''s records are kept in: for each endpoint with a feed a table of its name, with timing_partner_id and fetched_date, and a stream that fills it; and the views unified_events, unified_participants and unified_results over all such tables in the schema. Tables that are there already are given the columns that they lack. Returns the names of the tables that were made.
+'Make what a provider''s records are kept in: for each endpoint with a feed a table of its name, with timing_partner_id and fetched_date, and a stream that fills it, or, where rows are pushed to it, the push; and the views unified_events, unified_participants and unified_results over all such tables in the schema. Tables that are there already are given the columns that they lack. Returns the names of the tables that were made.
 schema: NULL, the first of the search_path.
 Errors: 42704 no such provider, 3F000 no such schema, 55000 nothing of it is kept, 42501 no right to make tables there.';
 
@@ -56,13 +56,19 @@ CREATE FUNCTION sync_task_feed() RETURNS jsonb
 	LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'sync_sql_task_feed';
 REVOKE ALL ON FUNCTION sync_task_feed() FROM PUBLIC;
 COMMENT ON FUNCTION sync_task_feed() IS
-'Handler of operation types event_discovery, participants and results: puts a fetch into the queue for each feed of the task''s provider, and for each event that it is asked for (event_id of the task: only that one); a task without provider or timing partner becomes one for each active credential.';
+'Handler of operation types event_discovery, participants, results, push_participants and publish_results: puts a fetch into the queue for each feed of the task''s provider, and for each event that it is asked for (event_id of the task: only that one), or a push to it; a task without provider or timing partner becomes one for each active credential.';
+
+CREATE FUNCTION sync_approve_results(timing_partner_id bigint, provider text, event_id text) RETURNS bigint
+	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'sync_sql_approve_results';
+REVOKE ALL ON FUNCTION sync_approve_results(bigint, text, text) FROM PUBLIC;
+COMMENT ON FUNCTION sync_approve_results(bigint, text, text) IS
+'Approve the results that there are of an event of a registration provider, those of the events linked to it, and put a task into the queue that publishes them there; returns its queue_id. What comes in later waits for the next approval. Errors: 42704 no such link.';
 
 CREATE FUNCTION sync_schedule_partner(timing_partner_id bigint) RETURNS SETOF text
 	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'sync_sql_schedule_partner';
 REVOKE ALL ON FUNCTION sync_schedule_partner(bigint) FROM PUBLIC;
 COMMENT ON FUNCTION sync_schedule_partner(bigint) IS
-'Schedule what is fetched for a timing partner with each of its active credentials: event discovery daily at 02:00, participants every four hours, results every half hour. Schedules that are there are set back to that. Returns their names. Errors: 42704 it has no active credential, and those of sync_schedule.';
+'Schedule what is fetched for a timing partner with each of its active credentials: event discovery daily at 02:00, participants every four hours, and half an hour later those of linked events to the scoring provider, results every half hour. Schedules that are there are set back to that. Returns their names. Errors: 42704 it has no active credential, and those of sync_schedule.';
 
 CREATE FUNCTION sync_unschedule_partner(timing_partner_id bigint) RETURNS integer
 	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'sync_sql_unschedule_partner';
@@ -73,4 +79,6 @@ COMMENT ON FUNCTION sync_unschedule_partner(bigint) IS
 INSERT INTO sync_operation_types (operation_type, handler, limits_per, shipped) VALUES
 ('event_discovery', 'sync_task_feed()', 'tenant', true),
 ('participants', 'sync_task_feed()', 'tenant', true),
-('results', 'sync_task_feed()', 'tenant', true);
+('results', 'sync_task_feed()', 'tenant', true),
+('push_participants', 'sync_task_feed()', 'tenant', true),
+('publish_results', 'sync_task_feed()', 'tenant', true);

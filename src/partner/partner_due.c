@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * partner_due.c
- *	  What a task of operation type event_discovery, participants or results
- *	  comes to: tasks that fetch.
+ *	  What a task of operation type event_discovery, participants, results and
+ *	  the like comes to: tasks that fetch, or push.
  *
  * One for nobody in particular becomes one for each tenant and provider that
  * there is an active credential of; one for a tenant and a provider becomes a
@@ -23,6 +23,7 @@
 #include "perform/perform.h"
 #include "provider/provider.h"
 #include "provider/provider_feed.h"
+#include "push/push.h"
 
 /*
  * Put fetches of stream $1 for tenant $2 of provider $3 into the queue, with
@@ -38,6 +39,7 @@
 
 static int64 spread(const SyncTask *task, const char *operation);
 static int64 enqueue_feed(const SyncTask *task, char **feed);
+static int64 enqueue_push(const SyncTask *task, char **feed);
 static int64 enqueue_linked(const SyncTask *task,
 							char **feed,
 							const char *event);
@@ -47,6 +49,8 @@ static int64 enqueue(const SyncTask *task,
 					 const char *params,
 					 const char *event);
 static char *compose_params(char **feed, SyncStream *parent);
+static void report_missing(const SyncTask *task, char **feed, const char *what)
+	pg_attribute_noreturn();
 static void take_count(void *count, int ncells, char **cells);
 
 /* Columns of a feed, as they are asked for */
@@ -58,6 +62,7 @@ enum FeedCell
 	FEED_LINKED,
 	FEED_EVENT,
 	FEED_EVENT_COLUMN, /* of the parent's table */
+	FEED_IS_PUSH,
 };
 
 /*
@@ -77,14 +82,14 @@ sync_partner_enqueue_due(void)
 		return spread(task, operation);
 
 	(void) sync_provider_load(task->provider_name);
-	feeds =
-		sync_kit_spi_rows_own("SELECT f.endpoint_name, f.parent,"
-							  " (SELECT string_agg(format('%L, t.%I', p.key, p.value), ', ' ORDER BY p.key)"
-							  "  FROM jsonb_each_text(f.params) AS p),"
-							  " f.linked, f.event, f.params ->> f.event"
-							  " FROM @extschema@.sync_feeds AS f"
-							  " WHERE f.provider_name = $1 AND f.operation = $2 ORDER BY 1",
-							  sync_kit_text_params(lengthof(values), values));
+	feeds = sync_kit_spi_rows_own(
+		"SELECT f.endpoint_name, f.parent,"
+		" (SELECT string_agg(format('%L, t.%I', p.key, p.value), ', ' ORDER BY p.key)"
+		"  FROM jsonb_each_text(f.params) AS p),"
+		" f.linked, f.event, f.params ->> f.event, f.push_query IS NOT NULL"
+		" FROM @extschema@.sync_feeds AS f"
+		" WHERE f.provider_name = $1 AND f.operation = $2 ORDER BY 1",
+		sync_kit_text_params(lengthof(values), values));
 	for (int i = 0; i < feeds->nrows; i++)
 		count += enqueue_feed(task, feeds->rows[i]);
 	return count;
@@ -134,14 +139,10 @@ enqueue_feed(const SyncTask *task, char **feed)
 	char *event =
 		task->event_id ? psprintf(INT64_FORMAT, *task->event_id) : NULL;
 
+	if (feed[FEED_IS_PUSH][0] == 't')
+		return enqueue_push(task, feed);
 	if (!sync_flow_exists(feed[FEED_ENDPOINT]))
-		ereport(ERROR,
-				errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				errmsg("there is no stream \"%s\" to fetch for provider \"%s\"",
-					   feed[FEED_ENDPOINT],
-					   task->provider_name),
-				errhint("Run SELECT sync_create_provider_tables(%s).",
-						quote_literal_cstr(task->provider_name)));
+		report_missing(task, feed, "stream");
 	if (feed[FEED_LINKED][0] == 't')
 		return enqueue_linked(task, feed, event);
 	if (feed[FEED_PARENT])
@@ -151,6 +152,33 @@ enqueue_feed(const SyncTask *task, char **feed)
 					   NULL,
 					   event);
 	return enqueue(task, feed, "(VALUES ('{}'::jsonb, NULL))", NULL, NULL);
+}
+
+/*
+ * Put the push to an endpoint into the queue.
+ */
+static int64
+enqueue_push(const SyncTask *task, char **feed)
+{
+	const char *values[] = {
+		feed[FEED_ENDPOINT],
+		psprintf(INT64_FORMAT, task->timing_partner_id),
+		task->provider_name,
+		psprintf("%d", task->priority),
+	};
+
+	if (!sync_push_exists(feed[FEED_ENDPOINT]))
+		report_missing(task, feed, "push");
+	sync_kit_spi_run(sync_kit_bind_schema(
+						 "SELECT @extschema@.sync_enqueue('push', jsonb_build_object('push', $1),"
+						 " timing_partner_id => $2::bigint, provider_name => $3,"
+						 " sync_direction => 'push', priority => $4::integer,"
+						 " unique_key => concat_ws(' ', 'push', $1, $2))"),
+					 sync_kit_text_params(lengthof(values), values),
+					 false,
+					 NULL,
+					 NULL);
+	return 1;
 }
 
 /*
@@ -233,6 +261,22 @@ compose_params(char **feed, SyncStream *parent)
 					parent->target,
 					sync_kit_quote(parent->endpoint->tenant_column),
 					event);
+}
+
+/*
+ * Raise that a feed has no stream, or no push.
+ */
+static void
+report_missing(const SyncTask *task, char **feed, const char *what)
+{
+	ereport(ERROR,
+			errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			errmsg("there is no %s \"%s\" for provider \"%s\"",
+				   what,
+				   feed[FEED_ENDPOINT],
+				   task->provider_name),
+			errhint("Run SELECT sync_create_provider_tables(%s).",
+					quote_literal_cstr(task->provider_name)));
 }
 
 /*

@@ -14,7 +14,7 @@
 #include "partner/partner.h"
 #include "provider/provider_feed.h"
 
-/* How often what is fetched */
+/* How often what is due; publishing results is not, but on approval */
 static const struct
 {
 	const char *operation;
@@ -22,6 +22,7 @@ static const struct
 } frequencies[] = {
 	{"event_discovery", "0 2 * * *"},
 	{"participants", "0 */4 * * *"},
+	{"push_participants", "30 */4 * * *"},
 	{"results", "*/30 * * * *"},
 };
 
@@ -51,15 +52,16 @@ sync_partner_schedule(int64 tenant)
 	{
 		char **row = due->rows[i];
 		char *name = psprintf("partner %s %s %s", row[0], row[1], row[2]);
+		const char *schedule = frequency(row[2]);
 		SyncScheduledTask task = {
 			.operation_type = row[2],
 			.timing_partner_id = row[0],
 			.provider_name = row[1],
 		};
 
-		sync_cron_schedule(name,
-						   frequency(row[2]),
-						   sync_cron_compose(name, &task));
+		if (schedule == NULL)
+			continue;
+		sync_cron_schedule(name, schedule, sync_cron_compose(name, &task));
 		names = lappend(names, name);
 	}
 	return names;
@@ -89,7 +91,7 @@ sync_partner_unschedule(int64 tenant)
 }
 
 /*
- * How often an operation is due.
+ * How often an operation is due, NULL: not by the clock.
  */
 static const char *
 frequency(const char *operation)
@@ -97,5 +99,5 @@ frequency(const char *operation)
 	for (int i = 0; i < lengthof(frequencies); i++)
 		if (strcmp(frequencies[i].operation, operation) == 0)
 			return frequencies[i].schedule;
-	elog(ERROR, "no frequency of \"%s\"", operation);
+	return NULL;
 }

@@ -9,14 +9,18 @@
 
 #include "catalog/namespace.h"
 #include "fmgr.h"
+#include "miscadmin.h"
 #include "utils/lsyscache.h"
 
 #include "kit/kit_arguments.h"
+#include "kit/kit_ident.h"
 #include "kit/kit_json.h"
 #include "kit/kit_result.h"
+#include "kit/kit_spi.h"
 #include "partner/partner.h"
 #include "provider/provider.h"
 
+PG_FUNCTION_INFO_V1(sync_sql_approve_results);
 PG_FUNCTION_INFO_V1(sync_sql_create_provider_tables);
 PG_FUNCTION_INFO_V1(sync_sql_link_events);
 PG_FUNCTION_INFO_V1(sync_sql_schedule_partner);
@@ -25,6 +29,7 @@ PG_FUNCTION_INFO_V1(sync_sql_unlink_events);
 PG_FUNCTION_INFO_V1(sync_sql_unschedule_partner);
 
 static char *first_schema(void);
+static void take_id(void *queue_id, int ncells, char **cells);
 static void put_names(FunctionCallInfo fcinfo, List *names);
 static void link_arguments(FunctionCallInfo fcinfo, const char **values);
 
@@ -45,7 +50,35 @@ sync_sql_create_provider_tables(PG_FUNCTION_ARGS)
 		schema = first_schema();
 	put_names(fcinfo, sync_partner_create_tables(provider, schema));
 	(void) sync_partner_create_views(schema);
+	sync_partner_create_pushes(provider, schema);
 	return (Datum) 0;
+}
+
+/*
+ * sync_approve_results(timing_partner_id bigint, provider text, event_id text)
+ *		RETURNS bigint
+ */
+Datum
+sync_sql_approve_results(PG_FUNCTION_ARGS)
+{
+	const char *values[] = {
+		psprintf(INT64_FORMAT, PG_GETARG_INT64(0)),
+		sync_kit_text_argument(fcinfo, 1),
+	};
+	int64 queue_id;
+
+	sync_partner_approve(values[0],
+						 values[1],
+						 sync_kit_text_argument(fcinfo, 2),
+						 GetUserNameFromId(GetUserId(), false));
+	sync_kit_spi_run(sync_kit_bind_schema("SELECT @extschema@.sync_trigger('publish_results',"
+										  " timing_partner_id => $1::bigint, provider_name => $2,"
+										  " sync_direction => 'push')"),
+					 sync_kit_text_params(lengthof(values), values),
+					 false,
+					 take_id,
+					 &queue_id);
+	PG_RETURN_INT64(queue_id);
 }
 
 /*
@@ -162,4 +195,13 @@ link_arguments(FunctionCallInfo fcinfo, const char **values)
 	values[0] = psprintf(INT64_FORMAT, PG_GETARG_INT64(0));
 	for (int i = 1; i < 5; i++)
 		values[i] = sync_kit_text_argument(fcinfo, i);
+}
+
+/*
+ * Takes a queue_id; a SyncRowSink.
+ */
+static void
+take_id(void *queue_id, int ncells, char **cells)
+{
+	*(int64 *) queue_id = strtoi64(cells[0], NULL, 10);
 }

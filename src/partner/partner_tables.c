@@ -38,7 +38,7 @@
 	"  ON k.name = c.key"                                                      \
 	" LEFT JOIN pg_class AS r ON r.relname = e.endpoint_name"                  \
 	"  AND r.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $2)" \
-	" WHERE e.provider_name = $1"                                              \
+	" WHERE e.provider_name = $1 AND e.push_query IS NULL"                     \
 	"  AND c.key NOT IN ('timing_partner_id', 'fetched_date')) "
 
 /* One a statement: the table, the statement, whether it makes the table */
@@ -68,7 +68,8 @@ static const char compose_tables[] = WANTED
 static const char list_feeds[] =
 	"SELECT e.endpoint_name, format('%I.%I', $2::text, e.endpoint_name),"
 	" CASE WHEN e.snapshot THEN 'mirror' ELSE 'upsert' END"
-	" FROM @extschema@.sync_feeds AS e WHERE e.provider_name = $1 ORDER BY 1";
+	" FROM @extschema@.sync_feeds AS e"
+	" WHERE e.provider_name = $1 AND e.push_query IS NULL ORDER BY 1";
 
 static void create_streams(const char *provider, const char *schema);
 static void check_provider(const char *provider);

@@ -18,16 +18,16 @@
 #include "partner/partner.h"
 
 /* Columns of the views, between whose a row is and when it was written */
-#define VIEWS                                                                \
-	"(VALUES ('event_discovery', 'unified_events',"                          \
-	"  '{event_id,name,starts_at,time_zone,city,country}'::text[]),"         \
-	" ('participants', 'unified_participants',"                              \
-	"  '{event_id,participant_id,bib,first_name,last_name,email,birth_date," \
-	"gender,team_name,city,country,cancelled}'),"                            \
-	" ('results', 'unified_results',"                                        \
-	"  '{event_id,bib,first_name,last_name,gender,category,place,"           \
-	"gender_place,chip_time,clock_time,status}'))"                           \
-	" AS v (operation, view, names)"                                         \
+#define VIEWS                                                                          \
+	"(VALUES ('event_discovery', 'unified_events',"                                    \
+	"  '{event_id,name,starts_at,time_zone,city,country}'::text[]),"                   \
+	" ('participants', 'unified_participants',"                                        \
+	"  '{event_id,sub_event,participant_id,bib,first_name,last_name,email,birth_date," \
+	"gender,team_name,city,country,cancelled}'),"                                      \
+	" ('results', 'unified_results',"                                                  \
+	"  '{event_id,sub_event,bib,first_name,last_name,gender,category,place,"           \
+	"gender_place,chip_time,clock_time,status}'))"                                     \
+	" AS v (operation, view, names)"                                                   \
 	" CROSS JOIN LATERAL unnest(v.names) WITH ORDINALITY AS c (name, position)"
 
 #define TYPE                                                            \
@@ -40,17 +40,17 @@ static const char compose_views[] =
 	"SELECT view, format('CREATE OR REPLACE VIEW %I.%I WITH (security_invoker = true) AS %s',"
 	" $1::text, view, string_agg(part, ' UNION ALL ' ORDER BY endpoint_name COLLATE \"C\"))"
 	" FROM (SELECT v.view, e.endpoint_name,"
-	"  format('SELECT timing_partner_id, %L::pg_catalog.text AS provider_name, %s, fetched_date FROM %I.%I',"
+	"  format('SELECT timing_partner_id, %L::pg_catalog.text AS provider_name, %s, fetched_date FROM %I.%I WHERE %s',"
 	"   e.provider_name,"
 	"   string_agg(format('(%s)::pg_catalog.%s AS %I',"
 	"    coalesce(e.unified ->> c.name, 'NULL'), " TYPE ", c.name),"
 	"    ', ' ORDER BY c.position),"
-	"   $1::text, e.endpoint_name) AS part"
+	"   $1::text, e.endpoint_name, e.condition) AS part"
 	"  FROM " VIEWS "  JOIN @extschema@.sync_feeds AS e"
 	"   ON e.operation = v.operation AND e.unified IS NOT NULL"
 	"  JOIN pg_class AS r ON r.relname = e.endpoint_name AND r.relkind IN ('r', 'p', 'f')"
 	"   AND r.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $1)"
-	"  GROUP BY v.view, e.endpoint_name, e.provider_name) AS parts"
+	"  GROUP BY v.view, e.endpoint_name, e.provider_name, e.condition) AS parts"
 	" GROUP BY view ORDER BY view";
 
 /*

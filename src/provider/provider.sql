@@ -99,7 +99,7 @@ COMMENT ON COLUMN sync_endpoints.key IS 'Columns that tell records apart.';
 COMMENT ON COLUMN sync_endpoints.incremental IS
 'How to read only what is new. mode server: "param" gets {since} in "format" (epoch, epoch_ms, iso, date, text), bound exclusive or inclusive, less lookback_s; client: reading stops at the first record whose "field" is older; partition: parents whose "value" sorts before {since} are passed over; snapshot: all is read, and what is gone is gone. tombstones: endpoint of what was removed.';
 COMMENT ON COLUMN sync_endpoints.feed IS
-'What keeps a table of its own for sync_create_provider_tables: {"operation": event_discovery, participants or results, "parent": the endpoint whose table has what it is asked for, "params": {parameter: column there}, "linked": true where it is asked for the events that sync_link_events() names instead, "event": the parameter that tells events apart, "unified": {column of the unified view: expression over its own columns}}.';
+'What sync_create_provider_tables() makes of it. Where records come from it: {"operation": event_discovery, participants or results, "parent": the endpoint whose table has what it is asked for, "params": {parameter: column there}, "linked": true where it is asked for the events that sync_link_events() names instead, "event": the parameter that tells events apart, "unified": {column of the unified view: expression over its own columns}, "where": which of its rows are in that view}. Where rows are pushed to it: {"operation": push_participants or publish_results, "query", "key" and "param_columns": as of sync_create_push(), with {schema} for where the tables are and {extension} for where sync_links is}.';
 COMMENT ON COLUMN sync_endpoints.conditional IS 'true: the provider answers 304 where nothing changed since its ETag or Last-Modified.';
 COMMENT ON COLUMN sync_endpoints.outcomes IS 'Rules about answers, before those of the provider.';
 COMMENT ON COLUMN sync_endpoints.repeatable IS 'true: a request that is no GET may be sent again without harm.';
@@ -125,13 +125,15 @@ CREATE VIEW sync_feeds AS
 SELECT e.endpoint_name, e.provider_name, e.feed ->> 'operation' AS operation, e.description,
 	e.feed ->> 'parent' AS parent, coalesce(e.feed -> 'params', '{}') AS params,
 	coalesce((e.feed ->> 'linked')::boolean, false) AS linked, e.feed ->> 'event' AS event,
-	e.columns, e.key, e.incremental ->> 'mode' = 'snapshot' AS snapshot, e.feed -> 'unified' AS unified
+	e.columns, e.key, coalesce(e.incremental ->> 'mode' = 'snapshot', false) AS snapshot,
+	e.feed -> 'unified' AS unified, coalesce(e.feed ->> 'where', 'true') AS condition,
+	e.feed ->> 'query' AS push_query, e.feed -> 'key' AS push_key, coalesce(e.feed -> 'param_columns', '{}') AS param_columns
 FROM sync_endpoints e WHERE e.feed IS NOT NULL;
 REVOKE ALL ON TABLE sync_feeds FROM PUBLIC;
-COMMENT ON VIEW sync_feeds IS 'Endpoints whose records are kept in tables of their own: column feed of sync_endpoints, spread out.';
+COMMENT ON VIEW sync_feeds IS 'Endpoints that sync_create_provider_tables() makes tables, streams and pushes for: column feed of sync_endpoints, spread out.';
 COMMENT ON COLUMN sync_feeds.endpoint_name IS 'The endpoint, and the name of its table and of the stream that fills it.';
 COMMENT ON COLUMN sync_feeds.provider_name IS 'Its provider.';
-COMMENT ON COLUMN sync_feeds.operation IS 'The operation type that fetches it: event_discovery, participants or results.';
+COMMENT ON COLUMN sync_feeds.operation IS 'The operation type that fetches it: event_discovery, participants or results; or pushes to it: push_participants or publish_results.';
 COMMENT ON COLUMN sync_feeds.description IS 'What it gives.';
 COMMENT ON COLUMN sync_feeds.parent IS 'The endpoint whose table has what it is asked for, a row at a time; NULL: it is asked once.';
 COMMENT ON COLUMN sync_feeds.params IS 'Which columns of that table make which parameters.';
@@ -141,6 +143,10 @@ COMMENT ON COLUMN sync_feeds.columns IS 'As in sync_endpoints.';
 COMMENT ON COLUMN sync_feeds.key IS 'As in sync_endpoints.';
 COMMENT ON COLUMN sync_feeds.snapshot IS 'true: it gives all that there is, and what it does not give is no more.';
 COMMENT ON COLUMN sync_feeds.unified IS 'Columns of the unified view, and expressions over its own columns that make them.';
+COMMENT ON COLUMN sync_feeds.condition IS 'Which of its rows are in the unified view.';
+COMMENT ON COLUMN sync_feeds.push_query IS 'Query whose rows are pushed; NULL: records are fetched.';
+COMMENT ON COLUMN sync_feeds.push_key IS 'Columns that tell these rows apart.';
+COMMENT ON COLUMN sync_feeds.param_columns IS 'Parameters that come from columns of these rows.';
 
 CREATE TABLE sync_credentials (
 	timing_partner_id bigint NOT NULL,

@@ -420,9 +420,22 @@ check_parts(SyncGrammar *grammar, SyncEndpoint *endpoint)
 			  grammar,
 			  "Its records are ndjson, which comes in a single page.",
 			  NULL);
-	refuse_if(feed && (endpoint->body || endpoint->columns == NIL),
+	refuse_if(feed && lacks(feed, "query") &&
+				  (endpoint->body || endpoint->columns == NIL),
 			  grammar,
 			  "It has a feed, and no columns to keep, or it is one to push to.",
+			  NULL);
+	refuse_if(feed &&
+				  lacks(feed, "query") ==
+					  sync_provider_has_word("push_participants publish_results",
+											 sync_kit_json_string(feed,
+																  "operation")),
+			  grammar,
+			  "Its feed has a query where records are fetched, or none where rows are pushed.",
+			  NULL);
+	refuse_if(feed && lacks(feed, "query") != lacks(feed, "key"),
+			  grammar,
+			  "Its feed has only one of query and key.",
 			  NULL);
 	refuse_if(feed && lacks(feed, "parent") != lacks(feed, "params"),
 			  grammar,

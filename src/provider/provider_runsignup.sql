@@ -82,7 +82,7 @@ INSERT INTO sync_endpoints (endpoint_name, provider_name, description, method, p
  'POST', '/race/{param.race_id}/results/full-results',
  '{"race_id": {"required": true}, "event_id": {"required": true}, "result_set_id": {}}',
  '{"event_id": "{param.event_id}", "individual_result_set_id": "{param.result_set_id}", "request_format": "json"}',
- '{"kind": "form_json", "field": "request", "envelope": "results", "batch": 500, "id": "$.results[*].result_id", "match": "position"}', true),
+ '{"kind": "form_json", "field": "request", "envelope": "results", "batch": 500, "nulls": "omit", "id": "$.results[*].result_id", "match": "position"}', true),
 ('runsignup_push_participants', 'runsignup', 'Adds participants, or changes those whose registration_id is given. Experimental: the exact form of the request and of the reply.',
  'POST', '/race/{param.race_id}/participants',
  '{"race_id": {"required": true}, "event_id": {"required": true}}',
@@ -94,5 +94,11 @@ UPDATE sync_endpoints e SET feed = f.feed::jsonb FROM (VALUES
 ('runsignup_races', '{"operation": "event_discovery"}'),
 ('runsignup_events', '{"operation": "event_discovery", "unified": {"event_id": "event_id", "name": "concat_ws('': '', race_name, name)", "starts_at": "start_time", "time_zone": "time_zone"}}'),
 ('runsignup_participants', '{"operation": "participants", "parent": "runsignup_events", "params": {"race_id": "race_id", "event_id": "event_id"}, "event": "event_id", "unified": {"event_id": "event_id", "participant_id": "registration_id", "bib": "bib", "first_name": "first_name", "last_name": "last_name", "email": "email", "birth_date": "birth_date", "gender": "gender", "team_name": "team_name", "city": "city", "country": "country"}}'),
-('runsignup_results', '{"operation": "results", "parent": "runsignup_events", "params": {"race_id": "race_id", "event_id": "event_id"}, "event": "event_id", "unified": {"event_id": "event_id", "bib": "bib", "first_name": "first_name", "last_name": "last_name", "gender": "gender", "place": "CASE WHEN place ~ ''^[0-9]{1,9}$'' THEN place::int END", "chip_time": "chip_time", "clock_time": "clock_time"}}')
+('runsignup_results', '{"operation": "results", "parent": "runsignup_events", "params": {"race_id": "race_id", "event_id": "event_id"}, "event": "event_id", "unified": {"event_id": "event_id", "bib": "bib", "first_name": "first_name", "last_name": "last_name", "gender": "gender", "place": "CASE WHEN place ~ ''^[0-9]{1,9}$'' THEN place::int END", "chip_time": "chip_time", "clock_time": "clock_time"}}'),
+('runsignup_push_results', '{"operation": "publish_results", "query": "SELECT l.timing_partner_id, l.params ->> ''race_id'' AS race, l.event_id AS event, r.bib AS bib_num, r.place, r.chip_time::text, r.clock_time::text FROM {schema}.unified_results r JOIN {extension}.sync_links l ON l.timing_partner_id = r.timing_partner_id AND l.scoring_provider = r.provider_name AND l.scoring_event_id = r.event_id AND coalesce(l.scoring_params ->> ''event'', r.sub_event, '''') = coalesce(r.sub_event, '''') WHERE l.provider_name = ''runsignup'' AND r.fetched_date <= l.approved_at AND r.bib IS NOT NULL ORDER BY 1, 2, 3, r.place, 4", "key": ["event", "bib_num"], "param_columns": {"race_id": "race", "event_id": "event"}}')
 ) AS f (endpoint_name, feed) WHERE e.endpoint_name = f.endpoint_name;
+
+-- A result that it has is changed by its id
+UPDATE sync_endpoints SET columns = '{"result_id": {"value": "{item.remote_id}"}, "bib_num": "$.bib_num", "place": "$.place",
+	"chip_time": "$.chip_time", "clock_time": "$.clock_time"}'
+WHERE endpoint_name = 'runsignup_push_results';

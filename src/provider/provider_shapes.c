@@ -194,13 +194,17 @@ static const SyncShape shapes[] = {
 	 {
 		 {"operation",
 		  SYNC_KIND_CHOICE,
-		  "event_discovery|participants|results",
+		  "event_discovery|participants|results|push_participants|publish_results",
 		  true},
 		 {"parent", SYNC_KIND_TEXT, NULL, false},
 		 {"params", SYNC_KIND_TEXT_MAP, NULL, false},
 		 {"linked", SYNC_KIND_BOOLEAN, NULL, false},
 		 {"event", SYNC_KIND_TEXT, NULL, false},
 		 {"unified", SYNC_KIND_TEXT_MAP, NULL, false},
+		 {"where", SYNC_KIND_TEXT, NULL, false},
+		 {"query", SYNC_KIND_TEXT, NULL, false},
+		 {"key", SYNC_KIND_NAMES, NULL, false},
+		 {"param_columns", SYNC_KIND_TEXT_MAP, NULL, false},
 	 }},
 };
 

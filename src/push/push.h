@@ -3,11 +3,10 @@
  * push.h
  *	  Pushes: rows of this database that are sent to a provider.
  *
- * A push (push_define.c) reads its query and compares it with what it has sent
- * (push_read.c), gathers rows into requests (push_gather.c), and sends these one
- * after the other (push_run.c).  Before a request is sent, it is committed that
- * its rows are; after that, what became of each (push_store.c).  It takes steps:
- * a session drives it (push_session.c), or the queue (push_task.c).
+ * A push (push_define.c) compares its query with what it has sent (push_read.c),
+ * gathers rows into requests (push_gather.c), and sends them (push_run.c); what
+ * is sent is committed before that, and after it what became of it (push_store.c).
+ * A session drives its steps (push_session.c), or the queue (push_task.c).
  *
  *-------------------------------------------------------------------------
  */
@@ -103,6 +102,7 @@ typedef enum SyncPushStep
 } SyncPushStep;
 
 /* in push_define.c */
+extern bool sync_push_exists(const char *name);
 extern SyncPush *sync_push_load(const char *name);
 extern void sync_push_create(SyncPush *push);
 extern void sync_push_drop(const char *name, bool forget);

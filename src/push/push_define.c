@@ -49,6 +49,18 @@ static void refuse_if(bool wrong,
 					  const char *hint);
 
 /*
+ * Is there a push of that name?
+ */
+bool
+sync_push_exists(const char *name)
+{
+	return sync_kit_spi_rows_own("SELECT FROM @extschema@.sync_pushes"
+								 " WHERE push_name = $1",
+								 sync_kit_text_params(1, &name))
+			   ->nrows > 0;
+}
+
+/*
  * Load a definition, in the current memory context.  Raises where there is none
  * of that name.
  */
