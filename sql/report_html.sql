@@ -5,6 +5,9 @@ CREATE FUNCTION cells(page text) RETURNS SETOF text LANGUAGE sql
 	AS $$SELECT unnest(xpath('//td/text()', page::xml))::text$$;
 CREATE FUNCTION count_of(what text, page text) RETURNS bigint LANGUAGE sql
 	AS $$SELECT cardinality(xpath(what, page::xml))$$;
+-- without preloading there are no workers, which is said where one looks for them
+SELECT * FROM sync_stat_workers;
+SET client_min_messages = warning;
 SET xmloption = document;
 DELETE FROM sync_queue;
 DELETE FROM sync_alerts;
@@ -57,6 +60,7 @@ SELECT complaint('SET ROLE pg_monitor; SELECT sync_report_html()');
 
 RESET sync_ext.environment;
 RESET xmloption;
+RESET client_min_messages;
 SELECT sync_drop_stream('"><b>'), sync_drop_stream('broken');
 DROP TABLE report_target;
 DROP FUNCTION work, cells, count_of;

@@ -14,6 +14,7 @@
 #include "utils/timestamp.h"
 #include "utils/tuplestore.h"
 
+#include "shmem/shmem_segment.h"
 #include "shmem/shmem_workers.h"
 
 PG_FUNCTION_INFO_V1(sync_sql_stat_workers);
@@ -28,6 +29,11 @@ sync_sql_stat_workers(PG_FUNCTION_ARGS)
 	ListCell *cell;
 
 	InitMaterializedSRF(fcinfo, 0);
+	if (!sync_shmem_available())
+		ereport(NOTICE,
+				errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				errmsg("there are no workers, since sync_ext is not in shared_preload_libraries"),
+				errhint("Add it there and restart the server, or perform tasks by CALL sync_process_queue(), for example as a schedule."));
 	foreach(cell, sync_shmem_workers_list())
 	{
 		SyncWorker *worker = lfirst(cell);
