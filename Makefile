@@ -79,6 +79,7 @@ REGRESS += queue
 REGRESS += queue_retries report_html
 REGRESS += queue_waits
 REGRESS += providers
+REGRESS += pushes
 REGRESS += partner_tables partner_due
 REGRESS += history messages readonly rights rights_planted
 REGRESS += history_purge schedules jobs jobs_rights jobs_tasks stat_streams

@@ -12,6 +12,7 @@
 #include "flow/flow.h"
 #include "kit/kit_settings.h"
 #include "perform/perform.h"
+#include "push/push_task.h"
 #include "remote/remote.h"
 #include "shmem/shmem_progress.h"
 #include "shmem/shmem_segment.h"
@@ -34,6 +35,7 @@ _PG_init(void)
 	sync_remote_init();
 	sync_undo_init();
 	sync_flow_rejects_init();
+	sync_push_init();
 	sync_worker_init();
 	sync_perform_job_init();
 }

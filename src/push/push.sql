@@ -127,3 +127,12 @@ COMMENT ON FUNCTION sync_resolve_push(text, jsonb, text, text, bigint) IS
 'Say what became of rows of which a push does not know it, after a look at the provider. Returns how many rows that settles.
 key: of the row, an object; NULL: all that are unknown. outcome: pushed, the provider has done what was sent; not_pushed, it has not, and the next push sends it again. remote_id: what the provider knows it by.
 Errors: 22023 no such outcome, 42704 no such push, 55006 it is at work.';
+
+CREATE FUNCTION sync_task_push(queue_id bigint, payload jsonb) RETURNS jsonb
+	LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'sync_sql_task_push';
+REVOKE ALL ON FUNCTION sync_task_push(bigint, jsonb) FROM PUBLIC;
+COMMENT ON FUNCTION sync_task_push(bigint, jsonb) IS
+'Handler of operation type push: does what sync_push does, {"push": name}, for the timing partner of the task, many beside each other in one worker. The queue calls it, and nobody else.';
+
+INSERT INTO sync_operation_types (operation_type, handler, kind, shipped) VALUES
+('push', 'sync_task_push(bigint,jsonb)', 'external', true);

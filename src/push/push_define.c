@@ -122,10 +122,6 @@ sync_push_create(SyncPush *push)
 						 psprintf("the query of push \"%s\"", push->name));
 	check_key(push);
 	check_params(push);
-	refuse_if(push->batch_size < 0,
-			  push,
-			  psprintf("batch_size is %d.", push->batch_size),
-			  "It is a number of rows, at least 1.");
 	refuse_if(!(push->max_delete_share >= 0 && push->max_delete_share <= 1),
 			  push,
 			  psprintf("max_delete_share is %g.", push->max_delete_share),

@@ -29,6 +29,7 @@ PG_FUNCTION_INFO_V1(sync_sql_drop_push);
 PG_FUNCTION_INFO_V1(sync_sql_push);
 PG_FUNCTION_INFO_V1(sync_sql_push_diff);
 PG_FUNCTION_INFO_V1(sync_sql_resolve_push);
+PG_FUNCTION_INFO_V1(sync_sql_task_push);
 
 static JsonbValue *json_argument(FunctionCallInfo fcinfo, int i);
 static const int64 *tenant_argument(FunctionCallInfo fcinfo, int i);
@@ -60,9 +61,11 @@ sync_sql_create_push(PG_FUNCTION_ARGS)
 	push.not_sent = sync_kit_texts_argument(fcinfo, 7, "not_sent");
 	push.endpoints[SYNC_PUSH_UPDATE] = sync_kit_text_argument(fcinfo, 8);
 	push.endpoints[SYNC_PUSH_DELETE] = sync_kit_text_argument(fcinfo, 9);
-	if (!PG_ARGISNULL(10))
-		/* 0 is not what is meant by no limit */
-		push.batch_size = PG_GETARG_INT32(10) == 0 ? -1 : PG_GETARG_INT32(10);
+	push.batch_size = PG_ARGISNULL(10) ? 0 : PG_GETARG_INT32(10);
+	if (!PG_ARGISNULL(10) && push.batch_size < 1)
+		ereport(ERROR,
+				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("batch_size must be at least 1: %d", push.batch_size));
 	push.max_delete_share =
 		PG_ARGISNULL(11)
 			? 0.5
@@ -159,6 +162,23 @@ sync_sql_resolve_push(PG_FUNCTION_ARGS)
 									  pushed,
 									  sync_kit_text_argument(fcinfo, 3),
 									  tenant));
+}
+
+/*
+ * sync_task_push(queue_id bigint, payload jsonb) RETURNS jsonb
+ *
+ * Whoever is not the queue calls it in a transaction that is not its own to
+ * commit.
+ */
+Datum
+sync_sql_task_push(PG_FUNCTION_ARGS)
+{
+	ereport(ERROR,
+			errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			errmsg("sync_task_push cannot be called by itself"),
+			errdetail("A push commits which rows are about to be sent before it sends them."),
+			errhint("CALL sync_push, or enqueue a task of type push."));
+	PG_RETURN_NULL();
 }
 
 /*

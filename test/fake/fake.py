@@ -17,6 +17,8 @@ the requests so far as JSON, POST /_/clear forgets them.
     throttle=N         the next N answers are status 429
     retry_after=TEXT   with that header
     cut=N              send N bytes of the body, then close
+    drop_after=N       the Nth request that is no GET from now is done, and not answered;
+    drops=M            so are the M after it
     wrong_json=1       the body lacks its end
     big=N              the body is an array of N bytes
     redirect=URL       every answer is a redirect there
@@ -99,7 +101,11 @@ class Handler(BaseHTTPRequestHandler):
                 "raw": request.raw_path, "at": time.time(), "body": request.body.decode("latin-1"),
                 "headers": {k.lower(): v for k, v in self.headers.items()},
                 "connection": "%s:%d" % self.client_address[:2]})
-        self.send(self.answer_with_faults(request))
+        answer = self.answer_with_faults(request)
+        if request.method != "GET" and self.is_dropped():
+            self.close_connection = True
+            return
+        self.send(answer)
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = serve
 
@@ -135,6 +141,17 @@ class Handler(BaseHTTPRequestHandler):
         if switches.number("big"):
             return Answer(self.server.big(switches.number("big")))
         return self.server.api.answer(request)
+
+    def is_dropped(self):
+        switches = self.server.switches
+        with self.server.lock:
+            if switches.number("drop_after") > 1:
+                switches["drop_after"] = str(switches.number("drop_after") - 1)
+                return False
+            if switches.number("drop_after") == 1:
+                switches["drop_after"] = "0"
+                return True
+            return switches.count_down("drops")
 
     def send(self, answer):
         switches, body = self.server.switches, answer.body
