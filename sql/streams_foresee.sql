@@ -62,6 +62,18 @@ UPDATE many SET a = 100, email = 'moved@x' WHERE id = 3;
 INSERT INTO many VALUES (40, 1, 1, 'user1@x', true, 40), (41, 3, 3, 'USER3@x', true, 41), (42, 100, 3, 'moved@x', true, 42), (43, 4, 4, 'other@x', true, 43);
 SELECT dry_and_real('foresee uniques');
 
+-- a row that is not changed keeps what it has, and what others are to give up is theirs until then
+CREATE TABLE seats (id int PRIMARY KEY, seat int UNIQUE, row int CHECK (row < 10), number int UNIQUE DEFERRABLE);
+INSERT INTO seats SELECT n, n, n, n FROM generate_series(1, 6) AS n;
+CREATE TABLE wishes (id int, seat int, row int, number int);
+INSERT INTO wishes VALUES (1, 10, 10, 1), (2, 2, 2, 2), (3, 4, 3, 3), (4, 5, 4, 4), (5, 6, 5, 5), (6, 7, 6, 6), (7, 1, 7, 7), (8, 6, 8, 8);
+SELECT sync_create_stream('foresee seats', 'seats', '{id}', 'SELECT * FROM wishes', max_rejects => 100);
+SELECT dry_and_real('foresee seats');
+-- a constraint that is checked at the end of a statement lets rows exchange values
+DELETE FROM wishes;
+INSERT INTO wishes VALUES (1, 1, 1, 2), (2, 2, 2, 1);
+SELECT dry_and_real('foresee seats');
+
 -- foreign keys, to another table and to the same
 CREATE TABLE parent (id int, region text, PRIMARY KEY (id, region));
 INSERT INTO parent VALUES (1, 'n'), (2, 's');

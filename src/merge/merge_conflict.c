@@ -56,6 +56,13 @@ static const char *tried(SyncMerge *merge);
 static bool has_columns(SyncMerge *merge, Bitmapset *numbers);
 static bool is_of_key(SyncMerge *merge, Relation index);
 static void add_index(Finder *finder, Oid index);
+static void append_values(Finder *finder, Relation index);
+static void append_terms(StringInfo sql, List *terms);
+static void append_condition(StringInfo sql,
+							 Relation table,
+							 Relation index,
+							 const char *alias,
+							 List *terms);
 static Bitmapset *columns_of(Relation index);
 static List *index_terms(Relation table, Relation index, const char *alias);
 static char *index_predicate(Relation table, Relation index, const char *alias);
@@ -84,8 +91,9 @@ sync_merge_conflicts(SyncMerge *merge)
 
 /*
  * SELECT those that there are: the place of the row, the number of the conflict in
- * the list, the value by which rows exclude each other, and whether the row is
- * excluded by what is there.  NULL where there can be none.
+ * the list, the value by which rows exclude each other, whether the row is excluded
+ * by one that stays as it is, and whether the value is one that it gives up.  NULL
+ * where there can be none.
  */
 char *
 sync_merge_compose_conflicts(SyncMerge *merge)
@@ -96,8 +104,9 @@ sync_merge_compose_conflicts(SyncMerge *merge)
 	find_all(&finder);
 	if (finder.conflicts == NIL)
 		return NULL;
-	return psprintf("SELECT f.place, f.conflict, f.value, f.held FROM (%s) AS f "
-					"ORDER BY f.action DESC, f.place",
+	return psprintf("SELECT f.place, f.conflict, f.value, f.held, f.old "
+					"FROM (%s) AS f "
+					"ORDER BY f.old DESC, f.action DESC, f.place",
 					finder.sql.data);
 }
 
@@ -220,55 +229,108 @@ static void
 add_index(Finder *finder, Oid oid)
 {
 	SyncMerge *merge = finder->merge;
-	Relation table = merge->target->relation;
 	Relation index = index_open(oid, AccessShareLock);
 	Form_pg_index form = index->rd_index;
 
 	if (form->indisunique && form->indisready && !is_of_key(merge, index) &&
 		has_columns(merge, columns_of(index)))
 	{
-		StringInfo sql = &finder->sql;
-		List *written = index_terms(table, index, "s");
-		List *there = index_terms(table, index, "t");
-		char *predicate = index_predicate(table, index, "s");
-		StringInfoData terms;
-		ListCell *cell;
-
-		initStringInfo(&terms);
-		foreach(cell, written)
-			appendStringInfo(&terms,
-							 "%s%s",
-							 terms.len > 0 ? ", " : "",
-							 (char *) lfirst(cell));
 		begin_conflict(finder,
 					   ERRCODE_UNIQUE_VIOLATION,
 					   psprintf("duplicate key value violates unique constraint \"%s\"",
 								RelationGetRelationName(index)));
-		appendStringInfo(sql,
-						 "SELECT n.place, n.action, %d AS conflict, n.value,"
-						 " n.held FROM (SELECT s." PLACE " AS place, s." ACTION
-						 " AS action, pg_catalog.dense_rank() OVER (ORDER BY %s)"
-						 " AS value, pg_catalog.count(*) OVER (PARTITION BY %s)"
-						 " AS times, ",
-						 list_length(finder->conflicts) - 1,
-						 terms.data,
-						 terms.data);
-		append_held(finder, index, written, there);
-		appendStringInfo(sql,
-						 " AS held FROM " NUMBERED " WHERE %s",
-						 tried(merge));
-		foreach(cell, written)
-			if (!form->indnullsnotdistinct)
-				appendStringInfo(sql,
-								 " AND %s IS NOT NULL",
-								 (char *) lfirst(cell));
-		if (predicate)
-			appendStringInfo(sql, " AND (%s)", predicate);
-		appendStringInfoString(sql,
-							   ") AS n WHERE n.held OR n.times"
-							   " OPERATOR(pg_catalog.>) 1");
+		((SyncConflict *) llast(finder->conflicts))->deferrable =
+			!form->indimmediate;
+		append_values(finder, index);
 	}
 	index_close(index, AccessShareLock);
+}
+
+/*
+ * SELECT rows that have the same in an index as others, or as the target: what they
+ * would have, and of changed ones what they have.
+ */
+static void
+append_values(Finder *finder, Relation index)
+{
+	SyncMerge *merge = finder->merge;
+	Relation table = merge->target->relation;
+	StringInfo sql = &finder->sql;
+	List *written = index_terms(table, index, "s");
+	List *there = index_terms(table, index, "t");
+	StringInfoData names;
+
+	initStringInfo(&names);
+	for (int i = 0; i < list_length(written); i++)
+		appendStringInfo(&names, "%sm.e%d", i > 0 ? ", " : "", i);
+	appendStringInfo(sql,
+					 "SELECT n.place, n.action, %d AS conflict, n.value, n.held,"
+					 " n.old FROM (SELECT m.*, pg_catalog.dense_rank() OVER"
+					 " (ORDER BY %s) AS value, pg_catalog.min(m.place) OVER"
+					 " (PARTITION BY %s) AS first, pg_catalog.max(m.place) OVER"
+					 " (PARTITION BY %s) AS last FROM (SELECT s." PLACE
+					 " AS place, s." ACTION " AS action, ",
+					 list_length(finder->conflicts) - 1,
+					 names.data,
+					 names.data,
+					 names.data);
+	append_held(finder, index, written, there);
+	appendStringInfoString(sql, " AS held, false AS old");
+	append_terms(sql, written);
+	appendStringInfo(sql, " FROM " NUMBERED " WHERE %s", tried(merge));
+	append_condition(sql, table, index, "s", written);
+	if (merge->nkeys > 0)
+	{
+		appendStringInfoString(sql,
+							   " UNION ALL SELECT s." PLACE ", s." ACTION
+							   ", false, true");
+		append_terms(sql, there);
+		appendStringInfo(sql,
+						 " FROM " NUMBERED " JOIN %s AS t ON %s WHERE s." ACTION
+							 IS(SYNC_WRITTEN_UPDATE),
+						 merge->target->rows,
+						 sync_merge_compose_join(merge));
+		append_condition(sql, table, index, "t", there);
+	}
+	appendStringInfoString(sql,
+						   ") AS m) AS n WHERE n.held OR n.first"
+						   " OPERATOR(pg_catalog.<>) n.last");
+}
+
+/*
+ * Append what an index has of a row to a list, as columns e0, e1 and so on.
+ */
+static void
+append_terms(StringInfo sql, List *terms)
+{
+	ListCell *cell;
+
+	foreach(cell, terms)
+		appendStringInfo(sql,
+						 ", %s AS e%d",
+						 (char *) lfirst(cell),
+						 foreach_current_index(cell));
+}
+
+/*
+ * Append to a condition that an index has a row, and lets no other one have the
+ * same.
+ */
+static void
+append_condition(StringInfo sql,
+				 Relation table,
+				 Relation index,
+				 const char *alias,
+				 List *terms)
+{
+	char *predicate = index_predicate(table, index, alias);
+	ListCell *cell;
+
+	foreach(cell, terms)
+		if (!index->rd_index->indnullsnotdistinct)
+			appendStringInfo(sql, " AND %s IS NOT NULL", (char *) lfirst(cell));
+	if (predicate)
+		appendStringInfo(sql, " AND (%s)", predicate);
 }
 
 /*
@@ -419,7 +481,7 @@ add_reference(Finder *finder, ForeignKeyCacheInfo *key)
 	appendStringInfo(sql,
 					 "SELECT s." PLACE " AS place, s." ACTION " AS action,"
 					 " %d AS conflict, 0::pg_catalog.int8 AS value,"
-					 " true AS held FROM " NUMBERED " WHERE %s",
+					 " true AS held, false AS old FROM " NUMBERED " WHERE %s",
 					 list_length(finder->conflicts) - 1,
 					 tried(merge));
 	for (int i = 0; i < key->nkeys; i++)

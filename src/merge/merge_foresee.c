@@ -17,6 +17,7 @@
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/hsearch.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
@@ -41,15 +42,24 @@ enum FoundColumn
 	FOUND_CONFLICT, /* its number in the list */
 	FOUND_VALUE,	/* rows with the same one exclude each other */
 	FOUND_HELD,		/* it is taken, or what it refers to is missing */
+	FOUND_OLD,		/* the row has it, and gives it up */
 };
 
-/* A conflict that the row at hand is in */
+/* A conflict that a row is in */
 typedef struct Found
 {
+	int64 place;
 	SyncConflict *conflict;
 	int64 value;
 	bool held;
 } Found;
+
+/* Who has a value */
+typedef struct Holder
+{
+	int64 value; /* the key */
+	int64 place;
+} Holder;
 
 /* Going through the rows */
 typedef struct Foresight
@@ -62,16 +72,27 @@ typedef struct Foresight
 	Found *at;		   /* what was found of the row at hand */
 	int count;
 	int capacity;
+	List *given_up; /* Found: what rows have that are to be changed */
+	int given;		/* of them, by rows before the one at hand */
+	bool rehearses; /* to see whether all can be written in one go */
+	bool refused;
 	SyncRow row; /* the row at hand, as the table has its columns */
 	bool update;
 	MemoryContext scratch; /* for an error */
 } Foresight;
 
+static bool go_through(Foresight *foresight,
+					   SyncStagedRows *written,
+					   SyncCounts *counts);
+static void create_holders(Foresight *foresight);
+static void take_given_up(Foresight *foresight);
 static bool judge_row(Foresight *foresight, SyncRow *row);
+static void let_in(Foresight *foresight, int64 place);
+static Found read_found(Foresight *foresight);
 static void take_found(Foresight *foresight, int64 place);
 static ErrorData *try_row(Foresight *foresight);
 static void perform_trial(void *foresight);
-static ErrorData *first_conflict(Foresight *foresight);
+static ErrorData *first_conflict(Foresight *foresight, int64 place);
 static void put_aside(Foresight *foresight, ErrorData *error);
 
 /*
@@ -162,33 +183,112 @@ void
 sync_merge_foresee(SyncMerge *merge, SyncStagedRows *written, SyncCounts *counts)
 {
 	Foresight foresight = {.merge = merge, .capacity = 8};
-	char *sql = sync_merge_compose_conflicts(merge);
-	SyncCursor *rows;
-	SyncRow *row;
+	ListCell *cell;
 
 	foresight.conflicts = sync_merge_conflicts(merge);
 	foresight.at = palloc(foresight.capacity * sizeof(Found));
 	foresight.scratch = AllocSetContextCreate(CurrentMemoryContext,
 											  "sync foreseen reject",
 											  ALLOCSET_DEFAULT_SIZES);
-	foresight.trial = sync_merge_trial_begin(merge);
+	sync_shmem_progress_phase(SYNC_PHASE_CHECKING, written->count, false);
+
+	/* the run writes all in one go first, where rows may exchange values */
+	foreach(cell, foresight.conflicts)
+		if (((SyncConflict *) lfirst(cell))->deferrable)
+			foresight.rehearses = true;
+	if (foresight.rehearses && go_through(&foresight, written, counts))
+		return;
+	foresight.rehearses = false;
+	(void) go_through(&foresight, written, counts);
+}
+
+/*
+ * Go through the rows.  Returns whether all would be written; a rehearsal ends at
+ * the first that would not, and changes nothing.
+ */
+static bool
+go_through(Foresight *foresight, SyncStagedRows *written, SyncCounts *counts)
+{
+	SyncMerge *merge = foresight->merge;
+	char *sql = sync_merge_compose_conflicts(merge);
+	SyncCursor *rows;
+	SyncRow *row;
+
+	foresight->refused = false;
+	foresight->trial = sync_merge_trial_begin(merge);
+	create_holders(foresight);
 	if (sql)
 	{
-		foresight.found = sync_kit_cursor_open(sql, written);
-		foresight.next = sync_kit_cursor_next(foresight.found);
+		foresight->found = sync_kit_cursor_open(sql, written);
+		foresight->next = sync_kit_cursor_next(foresight->found);
 	}
-	sync_shmem_progress_phase(SYNC_PHASE_CHECKING, written->count, false);
+	take_given_up(foresight);
 	rows = sync_kit_cursor_open(sync_merge_compose_written(merge), written);
-	while ((row = sync_kit_cursor_next(rows)) != NULL)
+	while (!(foresight->rehearses && foresight->refused) &&
+		   (row = sync_kit_cursor_next(rows)) != NULL)
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (!judge_row(&foresight, row))
-			*(foresight.update ? &counts->updated : &counts->inserted) -= 1;
+		if (!judge_row(foresight, row) && !foresight->rehearses)
+			*(foresight->update ? &counts->updated : &counts->inserted) -= 1;
 	}
 	sync_kit_cursor_close(rows);
-	if (foresight.found)
-		sync_kit_cursor_close(foresight.found);
-	sync_merge_trial_end(foresight.trial);
+	if (foresight->found)
+		sync_kit_cursor_close(foresight->found);
+	sync_merge_trial_end(foresight->trial);
+	return !foresight->refused;
+}
+
+/*
+ * Let no one have any value.
+ */
+static void
+create_holders(Foresight *foresight)
+{
+	ListCell *cell;
+
+	foreach(cell, foresight->conflicts)
+	{
+		SyncConflict *conflict = lfirst(cell);
+		HASHCTL how = {
+			.keysize = sizeof(int64),
+			.entrysize = sizeof(Holder),
+			.hcxt = CurrentMemoryContext,
+		};
+
+		if (conflict->holders)
+			hash_destroy(conflict->holders);
+		conflict->holders =
+			hash_create("sync values in conflict",
+						64,
+						&how,
+						HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	}
+	list_free_deep(foresight->given_up);
+	foresight->given_up = NIL;
+	foresight->given = 0;
+}
+
+/*
+ * Let rows have the values that they are to give up, which come first of what was
+ * found.
+ */
+static void
+take_given_up(Foresight *foresight)
+{
+	while (foresight->next && DatumGetBool(foresight->next->values[FOUND_OLD]))
+	{
+		Found found = read_found(foresight);
+		Holder *holder;
+
+		if (foresight->rehearses && found.conflict->deferrable)
+			continue;
+		holder =
+			hash_search(found.conflict->holders, &found.value, HASH_ENTER, NULL);
+		holder->place = found.place;
+		foresight->given_up =
+			lappend(foresight->given_up,
+					memcpy(palloc(sizeof(Found)), &found, sizeof(Found)));
+	}
 }
 
 /*
@@ -198,33 +298,83 @@ static bool
 judge_row(Foresight *foresight, SyncRow *row)
 {
 	char *action = VARDATA_ANY(DatumGetPointer(row->values[WRITTEN_ACTION]));
+	int64 place = DatumGetInt64(row->values[WRITTEN_PLACE]);
 	MemoryContext caller;
-	ErrorData *error = NULL;
+	ErrorData *error;
 
 	foresight->update = *action == *SYNC_WRITTEN_UPDATE;
 	foresight->row.values = row->values + WRITTEN_COLUMNS;
 	foresight->row.nulls = row->nulls + WRITTEN_COLUMNS;
 	foresight->row.number = DatumGetInt64(row->values[WRITTEN_NUMBER]);
-	take_found(foresight, DatumGetInt64(row->values[WRITTEN_PLACE]));
+	take_found(foresight, place);
 	if (!sync_merge_tries(foresight->merge, foresight->update))
 		return true;
 
 	caller = MemoryContextSwitchTo(foresight->scratch);
 	error = try_row(foresight);
 	if (error == NULL)
-		error = first_conflict(foresight);
+		error = first_conflict(foresight, place);
 	if (error)
 		put_aside(foresight, error);
 	MemoryContextSwitchTo(caller);
 	MemoryContextReset(foresight->scratch);
-	for (int i = 0; error == NULL && i < foresight->count; i++)
+	if (error == NULL)
+		let_in(foresight, place);
+	return error == NULL;
+}
+
+/*
+ * Let a row have its values, and no more those that it gives up.
+ */
+static void
+let_in(Foresight *foresight, int64 place)
+{
+	Holder *holder;
+
+	for (; foresight->given < list_length(foresight->given_up);
+		 foresight->given++)
+	{
+		Found *old = list_nth(foresight->given_up, foresight->given);
+
+		if (old->place > place || !foresight->update)
+			break;
+		holder =
+			hash_search(old->conflict->holders, &old->value, HASH_FIND, NULL);
+		if (old->place == place && holder && holder->place == place)
+			(void) hash_search(old->conflict->holders,
+							   &old->value,
+							   HASH_REMOVE,
+							   NULL);
+	}
+	for (int i = 0; i < foresight->count; i++)
 	{
 		Found *found = &foresight->at[i];
 
-		found->conflict->taken =
-			bms_add_member(found->conflict->taken, found->value);
+		holder = hash_search(found->conflict->holders,
+							 &found->value,
+							 HASH_ENTER,
+							 NULL);
+		holder->place = place;
 	}
-	return error == NULL;
+}
+
+/*
+ * Read what was found next, and go on.
+ */
+static Found
+read_found(Foresight *foresight)
+{
+	Datum *values = foresight->next->values;
+	Found found = {
+		.place = DatumGetInt64(values[FOUND_PLACE]),
+		.conflict = list_nth(foresight->conflicts,
+							 DatumGetInt32(values[FOUND_CONFLICT])),
+		.value = DatumGetInt64(values[FOUND_VALUE]),
+		.held = DatumGetBool(values[FOUND_HELD]),
+	};
+
+	foresight->next = sync_kit_cursor_next(foresight->found);
+	return found;
 }
 
 /*
@@ -233,26 +383,17 @@ judge_row(Foresight *foresight, SyncRow *row)
 static void
 take_found(Foresight *foresight, int64 place)
 {
-	SyncRow *next;
-
 	foresight->count = 0;
-	while ((next = foresight->next) != NULL &&
-		   DatumGetInt64(next->values[FOUND_PLACE]) == place)
+	while (foresight->next &&
+		   DatumGetInt64(foresight->next->values[FOUND_PLACE]) == place)
 	{
-		Found *found;
-
 		if (foresight->count == foresight->capacity)
 		{
 			foresight->capacity *= 2;
 			foresight->at =
 				repalloc(foresight->at, foresight->capacity * sizeof(Found));
 		}
-		found = &foresight->at[foresight->count++];
-		found->conflict = list_nth(foresight->conflicts,
-								   DatumGetInt32(next->values[FOUND_CONFLICT]));
-		found->value = DatumGetInt64(next->values[FOUND_VALUE]);
-		found->held = DatumGetBool(next->values[FOUND_HELD]);
-		foresight->next = sync_kit_cursor_next(foresight->found);
+		foresight->at[foresight->count++] = read_found(foresight);
 	}
 }
 
@@ -292,15 +433,18 @@ perform_trial(void *arg)
  * where there is none.
  */
 static ErrorData *
-first_conflict(Foresight *foresight)
+first_conflict(Foresight *foresight, int64 place)
 {
 	for (int i = 0; i < foresight->count; i++)
 	{
 		Found *found = &foresight->at[i];
+		Holder *holder = hash_search(found->conflict->holders,
+									 &found->value,
+									 HASH_FIND,
+									 NULL);
 		ErrorData *error;
 
-		if (!found->held &&
-			!bms_is_member(found->value, found->conflict->taken))
+		if (!found->held && (holder == NULL || holder->place == place))
 			continue;
 		error = palloc0(sizeof(ErrorData));
 		error->elevel = ERROR;
@@ -333,7 +477,9 @@ put_aside(Foresight *foresight, ErrorData *error)
 				row.values[i] = foresight->row.values[k];
 				row.nulls[i] = foresight->row.nulls[k];
 			}
-	merge->reject(merge->reject_arg, &row, error);
+	foresight->refused = true;
+	if (!foresight->rehearses || !merge->rejects)
+		merge->reject(merge->reject_arg, &row, error);
 	sync_merge_trial_end(foresight->trial);
 	MemoryContextSwitchTo(GetMemoryChunkContext(foresight->at));
 	foresight->trial = sync_merge_trial_begin(merge);

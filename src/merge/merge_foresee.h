@@ -28,7 +28,8 @@ typedef struct SyncConflict
 {
 	int sqlstate;
 	const char *message;
-	Bitmapset *taken; /* values of rows that were let in */
+	bool deferrable;	  /* only what there is in the end matters */
+	struct HTAB *holders; /* the rows that have a value, by it */
 } SyncConflict;
 
 /* Tries rows one by one */
