@@ -179,10 +179,13 @@ SELECT regexp_replace(line, 'task \d+', 'task N', 'gi') AS complaint FROM (VALUE
 	($$SELECT sync_enqueue('waits_work', after => '{1}', on_failure => 'hope')$$),
 	($$SELECT sync_enqueue('waits_work', task_group => 'g', after_group => 'g')$$),
 	($$SELECT sync_enqueue('waits_work', task_group => '')$$),
+	($$INSERT INTO sync_queue (operation_type, on_failure) VALUES ('waits_work', 'hope')$$),
+	($$INSERT INTO sync_queue (operation_type, run_as, status, lease_until, worker_pid, after)
+		VALUES ('waits_work', 'pg_monitor', 'running', now(), 1, '{1}')$$),
 	($$UPDATE sync_queue SET waiting_on = 1 WHERE status = 'waiting'$$),
 	($$UPDATE sync_queue SET status = 'failed' WHERE status = 'waiting'$$),
 	($$UPDATE sync_queue SET after = ARRAY[queue_id + 1] WHERE status = 'pending'$$)) AS s (statement),
-	complaint(statement) AS line WHERE line !~ 'Failing row';
+	complaint(statement) AS line;
 UPDATE sync_queue SET status = 'pending' WHERE status = 'waiting' RETURNING status, after IS NOT NULL AS waits;
 
 DELETE FROM sync_queue;

@@ -83,18 +83,13 @@ CREATE TABLE sync_queue (
 	CONSTRAINT sync_queue_attempt_check CHECK (attempt >= 0),
 	CONSTRAINT sync_queue_max_attempts_check CHECK (max_attempts > 0),
 	CONSTRAINT sync_queue_lease_check CHECK ((status = 'running') = (lease_until IS NOT NULL)
-		AND (lease_until IS NULL) = (worker_pid IS NULL)),
-	CONSTRAINT sync_queue_waiting_check CHECK ((status = 'waiting') = (waiting_on IS NOT NULL)
-		AND (status <> 'waiting' OR after IS NOT NULL OR after_group IS NOT NULL)
-		AND (status NOT IN ('pending', 'running') OR (after IS NULL AND after_group IS NULL))),
-	CONSTRAINT sync_queue_on_failure_check CHECK (on_failure IN ('fail', 'run')),
-	CONSTRAINT sync_queue_group_check CHECK (task_group <> '' AND after_group <> '' AND task_group <> after_group)
+		AND (lease_until IS NULL) = (worker_pid IS NULL))
 ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000);
 CREATE INDEX sync_queue_due_idx ON sync_queue (priority, lane, scheduled_time, queue_id) WHERE status = 'pending';
 CREATE INDEX sync_queue_lease_until_idx ON sync_queue (lease_until) WHERE status = 'running';
 CREATE UNIQUE INDEX sync_queue_unique_key_idx ON sync_queue (unique_key) WHERE unique_key IS NOT NULL;
 CREATE INDEX sync_queue_sync_job_id_idx ON sync_queue (sync_job_id) WHERE sync_job_id IS NOT NULL;
-CREATE INDEX sync_queue_waiting_on_idx ON sync_queue (waiting_on) WHERE status = 'waiting';
+CREATE INDEX sync_queue_waiting_on_idx ON sync_queue (waiting_on) WHERE waiting_on IS NOT NULL;
 CREATE INDEX sync_queue_task_group_idx ON sync_queue (run_as, task_group, queue_id) WHERE task_group IS NOT NULL;
 REVOKE ALL ON TABLE sync_queue FROM PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('sync_queue', '');

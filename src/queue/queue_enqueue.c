@@ -22,7 +22,6 @@
 	"($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14," \
 	" nullif($15, 'fail'), $16)"
 #define PARAM_UNIQUE_KEY 8
-#define PARAM_ON_FAILURE 14
 
 /* A task that is there already */
 typedef struct Present
@@ -32,7 +31,6 @@ typedef struct Present
 	bool begun; /* it is at work */
 } Present;
 
-static void check_on_failure(const ParamExternData *param);
 static char *replace_present(ParamListInfo params, Present *present);
 static void take_present(void *present, int ncells, char **cells);
 
@@ -48,7 +46,6 @@ sync_queue_enqueue(ParamListInfo params, const char *on_duplicate)
 	bool replace = strcmp(on_duplicate, "replace") == 0;
 	char *queue_id = NULL;
 
-	check_on_failure(&params->params[PARAM_ON_FAILURE]);
 	if (!keep && !replace && strcmp(on_duplicate, "fail") != 0)
 		ereport(ERROR,
 				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -99,22 +96,6 @@ sync_queue_enqueue(ParamListInfo params, const char *on_duplicate)
 												   .value)),
 					errdetail("It is task %s.", present.queue_id));
 	}
-}
-
-/*
- * Raise unless that is what a task can do when others fail.
- */
-static void
-check_on_failure(const ParamExternData *param)
-{
-	const char *word =
-		param->isnull ? "fail" : TextDatumGetCString(param->value);
-
-	if (strcmp(word, "fail") != 0 && strcmp(word, "run") != 0)
-		ereport(ERROR,
-				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				errmsg("unrecognized value for on_failure: \"%s\"", word),
-				errhint("It is fail or run."));
 }
 
 /*

@@ -78,6 +78,8 @@ static bool is_same(const GuardedRow *row,
 					SyncQueueColumn column);
 static HeapTuple stamp(GuardedRow *row, const GuardedRow *old, HeapTuple tuple);
 static void set_lane(GuardedRow *row);
+static void check_waits(const GuardedRow *row);
+static char *text_of(const GuardedRow *row, SyncQueueColumn column);
 static bool set_waiting(GuardedRow *row, const GuardedRow *old);
 static void set(GuardedRow *row, SyncQueueColumn column, Datum value);
 static void offer_row(const GuardedRow *row);
@@ -351,6 +353,43 @@ set_lane(GuardedRow *row)
 }
 
 /*
+ * Check the words that say how a task waits.  What is not checked by constraints
+ * costs nothing where it is not said.
+ */
+static void
+check_waits(const GuardedRow *row)
+{
+	char *word = text_of(row, SYNC_QUEUE_ON_FAILURE);
+	char *own = text_of(row, SYNC_QUEUE_TASK_GROUP);
+	char *other = text_of(row, SYNC_QUEUE_AFTER_GROUP);
+
+	if (word && strcmp(word, "fail") != 0 && strcmp(word, "run") != 0)
+		ereport(ERROR,
+				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("unrecognized value for on_failure: \"%s\"", word),
+				errhint("It is fail or run."));
+	if ((own && own[0] == '\0') || (other && other[0] == '\0'))
+		ereport(ERROR,
+				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("the name of a group must not be empty"));
+	if (own && other && strcmp(own, other) == 0)
+		ereport(ERROR,
+				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("a task of group \"%s\" cannot wait for that group",
+					   own));
+}
+
+/*
+ * The text in a column, or NULL.
+ */
+static char *
+text_of(const GuardedRow *row, SyncQueueColumn column)
+{
+	return is_null(row, column) ? NULL
+								: TextDatumGetCString(row->values[column]);
+}
+
+/*
  * A task that is to wait for others is waiting, and one that is not, is not:
  * have a row say so.  Returns whether somebody has to find out what holds it.
  */
@@ -361,12 +400,19 @@ set_waiting(GuardedRow *row, const GuardedRow *old)
 	bool waits;
 	bool decided = old != NULL;
 
+	check_waits(row);
 	if (!is_null(row, SYNC_QUEUE_AFTER) && !is_null(row, SYNC_QUEUE_QUEUE_ID) &&
 		sync_queue_check_after(DatumGetInt64(row->values[SYNC_QUEUE_QUEUE_ID]),
 							   row->values[SYNC_QUEUE_AFTER]) == 0)
 		row->nulls[SYNC_QUEUE_AFTER] = true;
 	waits = !is_null(row, SYNC_QUEUE_AFTER) ||
 			!is_null(row, SYNC_QUEUE_AFTER_GROUP);
+	if (waits && status == SYNC_TASK_RUNNING)
+		ereport(ERROR,
+				errcode(ERRCODE_OBJECT_IN_USE),
+				errmsg("task " INT64_FORMAT
+					   " is running, and can wait for nothing",
+					   DatumGetInt64(row->values[SYNC_QUEUE_QUEUE_ID])));
 	if (waits && status == SYNC_TASK_PENDING)
 		set(row, SYNC_QUEUE_STATUS, CStringGetTextDatum("waiting"));
 	else if (!waits && status == SYNC_TASK_WAITING)

@@ -59,6 +59,8 @@ static const char *const names[SYNC_QUEUE_NCOLUMNS] = {
 	[SYNC_QUEUE_LAST_ERROR] = "last_error",
 	[SYNC_QUEUE_AFTER] = "after",
 	[SYNC_QUEUE_AFTER_GROUP] = "after_group",
+	[SYNC_QUEUE_ON_FAILURE] = "on_failure",
+	[SYNC_QUEUE_TASK_GROUP] = "task_group",
 	[SYNC_QUEUE_WAITING_ON] = "waiting_on",
 };
 

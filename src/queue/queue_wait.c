@@ -57,7 +57,7 @@ static const char decide_sql[] =
 	"WITH looked AS MATERIALIZED ("
 	"SELECT w.queue_id, w.after, w.after_group, w.on_failure, w.run_as, w.created_at"
 	" FROM @extschema@.sync_queue w"
-	" WHERE w.status = 'waiting' AND w.waiting_on = ANY ($1)"
+	" WHERE w.waiting_on = ANY ($1)"
 	" LIMIT " LOOK_LIMIT " FOR UPDATE SKIP LOCKED), "
 	"held AS MATERIALIZED ("
 	"SELECT l.*, greatest((SELECT max(a) FROM unnest(l.after) AS a"
@@ -178,12 +178,12 @@ sync_queue_free(SyncLeft *left)
 	Decided decided = {.left = left};
 	int nleft = left->n;
 	int settings = enter();
-	int waiting = (int)
-		sync_queue_run("SELECT FROM @extschema@.sync_queue WHERE status = 'waiting'"
-					   " AND waiting_on = ANY ($1) LIMIT " LOOK_LIMIT,
-					   params,
-					   NULL,
-					   NULL);
+	int waiting =
+		(int) sync_queue_run("SELECT FROM @extschema@.sync_queue"
+							 " WHERE waiting_on = ANY ($1) LIMIT " LOOK_LIMIT,
+							 params,
+							 NULL,
+							 NULL);
 
 	if (waiting > 0)
 		(void) sync_queue_run(decide_sql, params, take_decided, &decided);
@@ -209,7 +209,7 @@ sync_queue_find_left(SyncLeft *left)
 	uint64 announced = sync_shmem_waits_announced(MyDatabaseId);
 
 	if (sync_queue_run("SELECT FROM @extschema@.sync_queue"
-					   " WHERE status = 'waiting' LIMIT 1",
+					   " WHERE waiting_on IS NOT NULL LIMIT 1",
 					   NULL,
 					   NULL,
 					   NULL) == 0)
@@ -217,7 +217,7 @@ sync_queue_find_left(SyncLeft *left)
 	else
 		(void)
 			sync_queue_run("SELECT DISTINCT w.waiting_on FROM @extschema@.sync_queue w"
-						   " WHERE w.status = 'waiting' AND NOT EXISTS (SELECT"
+						   " WHERE w.waiting_on IS NOT NULL AND NOT EXISTS (SELECT"
 						   " FROM @extschema@.sync_queue b WHERE b.queue_id = w.waiting_on)",
 						   NULL,
 						   take_left,
@@ -237,12 +237,12 @@ sync_queue_break_circles(SyncLeft *left)
 	(void)
 		sync_queue_run("WITH RECURSIVE chain (start, at) AS ("
 					   "SELECT queue_id, waiting_on FROM @extschema@.sync_queue"
-					   " WHERE status = 'waiting' AND waiting_on > queue_id"
+					   " WHERE waiting_on > queue_id"
 					   " UNION SELECT c.start, q.waiting_on FROM chain c"
 					   " JOIN @extschema@.sync_queue q ON q.queue_id = c.at"
-					   " WHERE q.status = 'waiting' AND c.at <> c.start), "
+					   " WHERE q.waiting_on IS NOT NULL AND c.at <> c.start), "
 					   "circle AS MATERIALIZED (SELECT w.queue_id, w.waiting_on"
-					   " FROM @extschema@.sync_queue w WHERE w.status = 'waiting'"
+					   " FROM @extschema@.sync_queue w WHERE w.waiting_on IS NOT NULL"
 					   " AND w.queue_id IN (SELECT start FROM chain WHERE at = start)"
 					   " FOR UPDATE SKIP LOCKED) "
 					   "UPDATE @extschema@.sync_queue q SET status = 'failed', waiting_on = NULL,"
