@@ -3,9 +3,9 @@
  * history_record.c
  *	  The rows of sync_history, and how they get in.
  *
- * A row travels as one JSON object.  That of a run that succeeded is inserted
- * in the run's own transaction; that of a failed one is handed to another
- * process (history_writer.c), since this transaction is about to be undone.
+ * That of a run that succeeded is inserted in the run's own transaction.  That of
+ * a failed one is handed, as one JSON object, to another process
+ * (history_writer.c), since this transaction is about to be undone.
  *
  *-------------------------------------------------------------------------
  */
@@ -24,9 +24,7 @@ static const char *current_job = NULL;
 
 static void take_identity(void *history_id, int ncells, char **cells);
 static void append_text(StringInfo json, const char *name, const char *value);
-static char *compose_row(const SyncRun *run,
-						 const char *status,
-						 const ErrorData *error);
+static char *compose_row(const SyncRun *run, const ErrorData *error);
 
 /*
  * Have the runs that begin and end from now on be part of a job, which belongs
@@ -58,7 +56,41 @@ sync_history_start(SyncRun *run, const char *operation)
 int64
 sync_history_succeeded(const SyncRun *run)
 {
-	return sync_history_insert(compose_row(run, "success", NULL));
+	const char *values[] = {
+		run->operation,
+		run->subject,
+		run->environment,
+		run->run_by,
+		sync_history_outcome(NULL),
+		timestamptz_to_str(run->started_at),
+		psprintf(INT64_FORMAT, run->rows_read),
+		psprintf(INT64_FORMAT, run->inserted),
+		psprintf(INT64_FORMAT, run->updated),
+		psprintf(INT64_FORMAT, run->unchanged),
+		psprintf(INT64_FORMAT, run->deleted),
+		psprintf(INT64_FORMAT, run->rejected),
+		psprintf(INT64_FORMAT, run->bytes),
+		run->details,
+		run->tenant,
+		current_job,
+	};
+	int64 history_id = 0;
+
+	sync_kit_spi_run_own(
+		"INSERT INTO @extschema@.sync_history (operation, subject, environment,"
+		" run_by, status, outcome, started_at, duration, rows_read, inserted,"
+		" updated, unchanged, deleted, rejected, bytes, details,"
+		" timing_partner_id, sync_job_id) "
+		"VALUES ($1, $2, $3, $4, 'success', $5, $6::timestamptz,"
+		" clock_timestamp() - $6::timestamptz, $7::bigint, $8::bigint, $9::bigint,"
+		" $10::bigint, $11::bigint, $12::bigint, $13::bigint, $14::jsonb,"
+		" $15::bigint, $16::uuid) "
+		"RETURNING history_id",
+		sync_kit_text_params(lengthof(values), values),
+		false,
+		take_identity,
+		&history_id);
+	return history_id;
 }
 
 /*
@@ -72,7 +104,7 @@ sync_history_failed_row(const SyncRun *run, const ErrorData *error)
 	SyncRun undone = *run;
 
 	if (run->commits)
-		return compose_row(run, "failed", error);
+		return compose_row(run, error);
 	undone.rows_read = 0;
 	undone.inserted = 0;
 	undone.updated = 0;
@@ -81,7 +113,7 @@ sync_history_failed_row(const SyncRun *run, const ErrorData *error)
 	undone.rejected = 0;
 	undone.bytes = 0;
 	undone.details = NULL;
-	return compose_row(&undone, "failed", error);
+	return compose_row(&undone, error);
 }
 
 /*
@@ -130,10 +162,10 @@ take_identity(void *history_id, int ncells, char **cells)
 }
 
 /*
- * Write a run as a JSON object; "error" is NULL for one that succeeded.
+ * Write a run that failed as a JSON object.
  */
 static char *
-compose_row(const SyncRun *run, const char *status, const ErrorData *error)
+compose_row(const SyncRun *run, const ErrorData *error)
 {
 	StringInfoData json;
 
@@ -157,23 +189,18 @@ compose_row(const SyncRun *run, const char *status, const ErrorData *error)
 	append_text(&json, "subject", run->subject);
 	append_text(&json, "environment", run->environment);
 	append_text(&json, "run_by", run->run_by);
-	append_text(&json, "status", status);
+	append_text(&json, "status", "failed");
 	append_text(&json, "outcome", sync_history_outcome(error));
 	append_text(&json, "started_at", timestamptz_to_str(run->started_at));
 	append_text(&json, "timing_partner_id", run->tenant);
 	append_text(&json, "sync_job_id", current_job);
 	if (run->details)
 		appendStringInfo(&json, ", \"details\": %s", run->details);
-	if (error)
-	{
-		append_text(&json,
-					"error_sqlstate",
-					unpack_sql_state(error->sqlerrcode));
-		append_text(&json, "error_message", error->message);
-		append_text(&json, "error_detail", error->detail);
-		append_text(&json, "error_hint", error->hint);
-		append_text(&json, "error_context", error->context);
-	}
+	append_text(&json, "error_sqlstate", unpack_sql_state(error->sqlerrcode));
+	append_text(&json, "error_message", error->message);
+	append_text(&json, "error_detail", error->detail);
+	append_text(&json, "error_hint", error->hint);
+	append_text(&json, "error_context", error->context);
 	appendStringInfoChar(&json, '}');
 	return json.data;
 }

@@ -13,10 +13,12 @@
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_extension.h"
+#include "commands/extension.h"
 #include "lib/stringinfo.h"
 #include "nodes/makefuncs.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
@@ -33,8 +35,14 @@ typedef struct NameContext
 	const char *what;
 } NameContext;
 
+/* what find_extension found; set by it, unset by forget_extension */
+static bool extension_known = false;
+static Oid extension_schema;
+static Oid extension_owner;
+
 static void report_name(void *arg);
-static void find_extension(Oid *schema, Oid *owner);
+static void find_extension(void);
+static void forget_extension(Datum arg, Oid relation);
 
 /*
  * The role that owns the extension in this database.  Raises when the
@@ -43,11 +51,8 @@ static void find_extension(Oid *schema, Oid *owner);
 Oid
 sync_kit_extension_owner(void)
 {
-	Oid schema;
-	Oid owner;
-
-	find_extension(&schema, &owner);
-	return owner;
+	find_extension();
+	return extension_owner;
 }
 
 /*
@@ -57,11 +62,8 @@ sync_kit_extension_owner(void)
 Oid
 sync_kit_extension_schema(void)
 {
-	Oid schema;
-	Oid owner;
-
-	find_extension(&schema, &owner);
-	return schema;
+	find_extension();
+	return extension_schema;
 }
 
 /*
@@ -72,13 +74,11 @@ char *
 sync_kit_bind_schema(const char *sql)
 {
 	StringInfoData bound;
-	Oid schema;
-	Oid owner;
 	const char *name;
 	const char *mark;
 
-	find_extension(&schema, &owner);
-	name = quote_identifier(get_namespace_name(schema));
+	find_extension();
+	name = quote_identifier(get_namespace_name(extension_schema));
 
 	initStringInfo(&bound);
 	while ((mark = strstr(sql, SCHEMA_MARK)) != NULL)
@@ -180,16 +180,25 @@ sync_kit_find_relation(const char *name, const char *what)
 }
 
 /*
- * Read the extension's schema and owner from pg_extension.
+ * Read the extension's schema and owner from pg_extension, unless they are known.
+ * Whatever makes, drops or gives away an extension does so to its tables.
  */
 static void
-find_extension(Oid *schema, Oid *owner)
+find_extension(void)
 {
-	Relation catalog = table_open(ExtensionRelationId, AccessShareLock);
+	static bool watching = false;
+	Relation catalog;
 	ScanKeyData key;
 	SysScanDesc scan;
 	HeapTuple tuple;
 
+	if (extension_known)
+		return;
+	if (!watching)
+		CacheRegisterRelcacheCallback(forget_extension, (Datum) 0);
+	watching = true;
+
+	catalog = table_open(ExtensionRelationId, AccessShareLock);
 	ScanKeyInit(&key,
 				Anum_pg_extension_extname,
 				BTEqualStrategyNumber,
@@ -204,8 +213,19 @@ find_extension(Oid *schema, Oid *owner)
 				errmsg("extension \"%s\" does not exist in this database",
 					   EXTENSION_NAME),
 				errhint("Run CREATE EXTENSION %s.", EXTENSION_NAME));
-	*schema = ((Form_pg_extension) GETSTRUCT(tuple))->extnamespace;
-	*owner = ((Form_pg_extension) GETSTRUCT(tuple))->extowner;
+	extension_schema = ((Form_pg_extension) GETSTRUCT(tuple))->extnamespace;
+	extension_owner = ((Form_pg_extension) GETSTRUCT(tuple))->extowner;
 	systable_endscan(scan);
 	table_close(catalog, AccessShareLock);
+	/* while it is being made, it may yet get another owner */
+	extension_known = !creating_extension;
+}
+
+/*
+ * Have the extension looked up again; called when a relation has changed.
+ */
+static void
+forget_extension(Datum arg, Oid relation)
+{
+	extension_known = false;
 }

@@ -131,10 +131,7 @@ extern bool sync_progress_has_other_triggers(const char *rule_name,
 extern bool sync_progress_is_tracked(SyncRule *rule);
 
 /* in progress_touched.c */
-extern bool sync_progress_touched(SyncRule *rule,
-								  bool take,
-								  bool all,
-								  SyncScope *scope);
+extern void sync_progress_touched(List *outcomes, bool take, bool all);
 
 /* in progress_fingerprint.c */
 extern char *sync_progress_fingerprint(SyncRule *rule);

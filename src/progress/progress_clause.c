@@ -194,8 +194,9 @@ sync_progress_append_differs(StringInfo sql, SyncRule *rule)
 
 /*
  * LEFT JOIN each lookup relation, reduced to one row a key: the least value
- * that is neither NULL nor empty.  Only the keys in the CTE "from" are looked
- * up, of its rows that meet the "condition" (NULL: all).
+ * that is neither NULL nor empty, without sorting where it is a built-in string.
+ * Only the keys in the CTE "from" are looked up, of its rows that meet the
+ * "condition" (NULL: all).
  */
 void
 sync_progress_append_lookups(StringInfo sql,
@@ -210,15 +211,24 @@ sync_progress_append_lookups(StringInfo sql,
 		SyncInsertColumn *insert = lfirst(cell);
 		int n = list_length(rule->key);
 		int at = foreach_current_index(cell);
+		SyncColumn *column;
 		const char *source;
+		bool grouped;
 
 		if (insert->lookup == NULL || insert->source == NULL)
 			continue;
 
+		column = sync_progress_column(insert->lookup, insert->source);
 		source = psprintf("l.%s", sync_kit_quote(insert->source));
-		appendStringInfoString(sql, " LEFT JOIN (SELECT DISTINCT ON (");
-		sync_progress_append_ordinals(sql, n);
-		appendStringInfoString(sql, ") ");
+		grouped = column->category == 'S' &&
+				  strcmp(column->equals, SYNC_EQUALS_BUILT_IN) == 0;
+		appendStringInfoString(sql, " LEFT JOIN (SELECT ");
+		if (!grouped)
+		{
+			appendStringInfoString(sql, "DISTINCT ON (");
+			sync_progress_append_ordinals(sql, n);
+			appendStringInfoString(sql, ") ");
+		}
 		for (int i = 0; i < n; i++)
 			appendStringInfo(sql,
 							 "%s AS sync_l%d_k%d, ",
@@ -227,12 +237,12 @@ sync_progress_append_lookups(StringInfo sql,
 							 i);
 		appendStringInfo(sql,
 						 "%s AS sync_l%d FROM %s l WHERE %s IS NOT NULL",
-						 source,
+						 grouped ? psprintf("pg_catalog.min(%s)", source)
+								 : source,
 						 at,
 						 insert->lookup->qualified,
 						 source);
-		if (sync_progress_column(insert->lookup, insert->source)->category ==
-			'S')
+		if (column->category == 'S')
 			appendStringInfo(sql,
 							 " AND CAST(%s AS text) OPERATOR(pg_catalog.<>) ''",
 							 source);
@@ -247,8 +257,8 @@ sync_progress_append_lookups(StringInfo sql,
 										  i,
 										  lookup_key(rule, insert, i),
 										  "wanted"));
-		appendStringInfoString(sql, ") ORDER BY ");
-		sync_progress_append_ordinals(sql, n + 1);
+		appendStringInfoString(sql, grouped ? ") GROUP BY " : ") ORDER BY ");
+		sync_progress_append_ordinals(sql, grouped ? n : n + 1);
 		appendStringInfo(sql, ") AS lookup%d ON ", at);
 		for (int i = 0; i < n; i++)
 			appendStringInfo(sql,

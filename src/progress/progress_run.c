@@ -64,9 +64,7 @@ static SyncRun *start_run(SyncProgressRequest *request);
 static void perform(ReportedRun *reported);
 static void lock_progress(SyncSite *site, List *rules);
 static int compare_names(const ListCell *a, const ListCell *b);
-static SyncOutcome *prepare_rule(SyncSite *site,
-								 SyncRule *rule,
-								 SyncProgressRequest *request);
+static SyncOutcome *prepare_rule(SyncRule *rule, SyncProgressRequest *request);
 static int apply_rules(SyncSite *site,
 					   List *outcomes,
 					   int first,
@@ -180,8 +178,11 @@ perform(ReportedRun *reported)
 	}
 
 	foreach(cell, rules)
-		outcomes =
-			lappend(outcomes, prepare_rule(&site, lfirst(cell), request));
+		outcomes = lappend(outcomes, prepare_rule(lfirst(cell), request));
+	/* notes are of this database, and hold keys, not competitions; they are taken
+	 * before anything is read: what changes from now on is for the next run */
+	if (site.remote == NULL && request->competition == NULL)
+		sync_progress_touched(outcomes, writes, request->full);
 	sync_shmem_progress_phase(SYNC_PHASE_RECONCILING,
 							  list_length(outcomes),
 							  true);
@@ -254,11 +255,10 @@ compare_names(const ListCell *a, const ListCell *b)
 }
 
 /*
- * Find out what a rule has to read, and take its notes: before anything is
- * read, so that what changes from now on is noted for the next run.
+ * The outcome of a rule before it is applied.
  */
 static SyncOutcome *
-prepare_rule(SyncSite *site, SyncRule *rule, SyncProgressRequest *request)
+prepare_rule(SyncRule *rule, SyncProgressRequest *request)
 {
 	SyncOutcome *outcome = palloc0(sizeof(SyncOutcome));
 
@@ -266,13 +266,6 @@ prepare_rule(SyncSite *site, SyncRule *rule, SyncProgressRequest *request)
 	outcome->missing = palloc0(list_length(rule->key) * sizeof(int64));
 	outcome->scope.competition = request->competition;
 	outcome->scope.max_details = request->max_details;
-	/* notes are of this database, and hold keys, not competitions */
-	if (site->remote == NULL && request->competition == NULL)
-		outcome->tracked =
-			sync_progress_touched(rule,
-								  site->writes,
-								  request->full,
-								  &outcome->scope);
 	return outcome;
 }
 

@@ -29,73 +29,131 @@
 /* The columns of read_notes, in the order of its SELECT list */
 enum NoteCell
 {
+	NOTE_RULE,
 	NOTE_FINGERPRINT,
 	NOTE_IS_THERE,
 	NOTE_KEY,
 };
 
-static SyncRows *read_notes(SyncRule *rule, bool take);
-static bool use_notes(SyncRows *notes, int nkeys, SyncScope *scope);
+/* A tracked rule, and what its notes say */
+typedef struct Noted
+{
+	SyncOutcome *outcome;
+	char *applied; /* the fingerprint that they lead on from, or NULL */
+	int count;
+	List *keys; /* as text, NULL for "everything"; no more than can be used */
+} Noted;
+
+static bool has_notes(SyncRule *rule);
+static void read_notes(List *noted, bool take);
+static void take_note(void *noted, int ncells, char **cells);
+static bool use_notes(Noted *noted);
 static bool read_key(const char *cell, int nkeys, Datum *values, bool *nulls);
 static void set_applied(SyncRule *rule, const char *fingerprint);
 
 /*
- * Let "scope" read only the keys that changed since the rule's last run; with
- * "take", their notes are deleted, and a run that reads everything is the one
- * that later notes lead on from.  Returns false, and leaves the scope as it is,
- * where everything is to be read: the rule is not tracked, the notes do not
- * tell, they are too many, or "all" asks for it.
+ * Let the outcomes of rules that are tracked have a scope of only the keys that
+ * changed since the rule's last run; with "take", their notes are deleted, and a
+ * run that reads everything is the one that later notes lead on from.  An outcome
+ * stays as it is where everything is to be read: the rule is not tracked, the
+ * notes do not tell, they are too many, or "all" asks for it.
  */
-bool
-sync_progress_touched(SyncRule *rule, bool take, bool all, SyncScope *scope)
+void
+sync_progress_touched(List *outcomes, bool take, bool all)
 {
-	SyncRows *notes;
-	char *fingerprint;
-	const char *applied;
-	bool leads_on;
+	List *noted = NIL;
+	ListCell *cell;
 
-	/* a role that does not see every row cannot do what the notes ask for */
-	if (!sync_progress_is_tracked(rule) || rule->evidence->row_security ||
-		rule->progress->row_security || !strchr("rp", rule->progress->kind))
-		return false;
+	foreach(cell, outcomes)
+	{
+		SyncOutcome *outcome = lfirst(cell);
 
-	notes = read_notes(rule, take);
-	fingerprint = sync_progress_fingerprint(rule);
-	applied = notes->rows[0][NOTE_FINGERPRINT];
-	leads_on = applied && strcmp(applied, fingerprint) == 0;
-	if (leads_on && !all && use_notes(notes, list_length(rule->key), scope))
-		return true;
-	if (take && !leads_on)
-		set_applied(rule, fingerprint);
-	return false;
+		if (has_notes(outcome->rule))
+		{
+			Noted *of = palloc0(sizeof(Noted));
+
+			of->outcome = outcome;
+			noted = lappend(noted, of);
+		}
+	}
+	if (noted == NIL)
+		return;
+
+	read_notes(noted, take);
+	foreach(cell, noted)
+	{
+		Noted *of = lfirst(cell);
+		SyncRule *rule = of->outcome->rule;
+		char *fingerprint = sync_progress_fingerprint(rule);
+		bool leads_on = of->applied && strcmp(of->applied, fingerprint) == 0;
+
+		of->outcome->tracked = leads_on && !all && use_notes(of);
+		if (take && !leads_on)
+			set_applied(rule, fingerprint);
+	}
 }
 
 /*
- * The distinct notes of a rule, at most TOUCHED_MAX and one more, and in each
- * row what they lead on from.  There is a row also where there is no note.
+ * Whether a rule's notes can tell what to do.  A role that does not see every row
+ * cannot do what they ask for.
  */
-static SyncRows *
-read_notes(SyncRule *rule, bool take)
+static bool
+has_notes(SyncRule *rule)
 {
-	SyncRows *notes = sync_kit_rows_create();
-	const char *name = rule->name;
+	return sync_progress_is_tracked(rule) && !rule->evidence->row_security &&
+		   !rule->progress->row_security && strchr("rp", rule->progress->kind);
+}
 
+/*
+ * Read, or take, the distinct notes of rules, and what they lead on from.
+ */
+static void
+read_notes(List *noted, bool take)
+{
+	ParamListInfo params = makeParamList(1);
+	List *names = NIL;
+	ListCell *cell;
+
+	foreach(cell, noted)
+		names = lappend(names, ((Noted *) lfirst(cell))->outcome->rule->name);
+	sync_progress_set_texts(&params->params[0], names);
 	sync_kit_spi_run_own(
 		psprintf("WITH note AS (%s) "
-				 "SELECT t.fingerprint, n.is_there, n.key"
-				 " FROM (SELECT (SELECT fingerprint FROM @extschema@.sync_progress_tracking"
-				 " WHERE rule_name = $1) AS fingerprint) AS t"
-				 " LEFT JOIN (SELECT DISTINCT true AS is_there, key FROM note LIMIT %d) AS n ON true",
+				 "SELECT rule_name, fingerprint, NULL, NULL"
+				 " FROM @extschema@.sync_progress_tracking WHERE rule_name = ANY ($1) "
+				 "UNION ALL SELECT DISTINCT rule_name, NULL, true, key FROM note",
 				 take
 					 ? "DELETE FROM @extschema@.sync_progress_notes"
-					   " WHERE rule_name = $1 RETURNING key"
-					 : "SELECT key FROM @extschema@.sync_progress_notes WHERE rule_name = $1",
-				 TOUCHED_MAX + 1),
-		sync_kit_text_params(1, &name),
+					   " WHERE rule_name = ANY ($1) RETURNING rule_name, key"
+					 : "SELECT rule_name, key FROM @extschema@.sync_progress_notes"
+					   " WHERE rule_name = ANY ($1)"),
+		params,
 		!take,
-		sync_kit_rows_collect,
-		notes);
-	return notes;
+		take_note,
+		noted);
+}
+
+/*
+ * Take one row of that to its rule; a SyncRowSink.
+ */
+static void
+take_note(void *noted, int ncells, char **cells)
+{
+	ListCell *cell;
+
+	foreach(cell, (List *) noted)
+	{
+		Noted *of = lfirst(cell);
+
+		if (strcmp(of->outcome->rule->name, cells[NOTE_RULE]) != 0)
+			continue;
+		if (cells[NOTE_IS_THERE] == NULL)
+			of->applied = pstrdup(cells[NOTE_FINGERPRINT]);
+		else if (of->count++ < TOUCHED_MAX)
+			of->keys =
+				lappend(of->keys,
+						cells[NOTE_KEY] ? pstrdup(cells[NOTE_KEY]) : NULL);
+	}
 }
 
 /*
@@ -104,15 +162,18 @@ read_notes(SyncRule *rule, bool take)
  * tell which keys changed.
  */
 static bool
-use_notes(SyncRows *notes, int nkeys, SyncScope *scope)
+use_notes(Noted *noted)
 {
+	SyncScope *scope = &noted->outcome->scope;
+	int nkeys = list_length(noted->outcome->rule->key);
 	ParamListInfo params = makeParamList(nkeys + 1);
-	int count = notes->rows[0][NOTE_IS_THERE] ? notes->nrows : 0;
+	int count = noted->count;
 	Datum *key = palloc(nkeys * sizeof(Datum));
 	bool *key_nulls = palloc(nkeys * sizeof(bool));
 	Datum **values = palloc(nkeys * sizeof(Datum *));
 	bool **nulls = palloc(nkeys * sizeof(bool *));
 	bool null_keys = false;
+	ListCell *cell;
 
 	if (count > TOUCHED_MAX)
 		return false;
@@ -121,9 +182,11 @@ use_notes(SyncRows *notes, int nkeys, SyncScope *scope)
 		values[i] = palloc(Max(count, 1) * sizeof(Datum));
 		nulls[i] = palloc(Max(count, 1) * sizeof(bool));
 	}
-	for (int row = 0; row < count; row++)
+	foreach(cell, noted->keys)
 	{
-		if (!read_key(notes->rows[row][NOTE_KEY], nkeys, key, key_nulls))
+		int row = foreach_current_index(cell);
+
+		if (!read_key(lfirst(cell), nkeys, key, key_nulls))
 			return false;
 		for (int i = 0; i < nkeys; i++)
 		{

@@ -41,11 +41,12 @@ def stat(pid):
 
 
 def new_session():
-	"""A connection that has done nothing but load the library."""
+	"""A connection that has done nothing but load the library; it commits each
+	statement, as psql does."""
 	connection = psycopg2.connect("")
+	connection.autocommit = True
 	with connection.cursor() as cursor:
 		cursor.execute("LOAD 'sync_ext'")
-	connection.commit()
 	return connection
 
 
