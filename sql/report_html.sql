@@ -18,13 +18,13 @@ SELECT xml_is_well_formed_document(sync_report_html()), count_of('//h2', sync_re
 
 -- names and messages that would be markup, are not ASCII, or no characters at all
 INSERT INTO sync_operation_types (operation_type, handler) VALUES
-	('<script>alert("1")</script>', 'work(jsonb)'), ('a&b''s', 'work(jsonb)'), ('läufer', 'work(jsonb)');
+	('<script>alert("1")</script>', 'work(jsonb)'), ('a&b''s', 'work(jsonb)'), ('läufer', 'work(jsonb)'), (repeat('ö', 50), 'work(jsonb)');
 INSERT INTO sync_queue (operation_type, payload, provider_name) VALUES
 	('<script>alert("1")</script>', jsonb_build_object('fail', '</td><img src=x onerror="alert(2)">' || chr(1) || chr(127) || chr(8364)), '<i>&amp;'),
 	('a&b''s', '{}', NULL);
 CALL sync_process_queue();
 DELETE FROM sync_queue;
-INSERT INTO sync_queue (operation_type, scheduled_time) VALUES ('läufer', now() + interval '1 h'), ('läufer', now() - interval '1 h'), ('a&b''s', now() + interval '1 h');
+INSERT INTO sync_queue (operation_type, scheduled_time) VALUES ('läufer', now() + interval '1 h'), ('läufer', now() - interval '1 h'), ('a&b''s', now() + interval '1 h'), (repeat('ö', 50), now() + interval '1 h');
 CREATE TABLE report_target (id int PRIMARY KEY);
 SELECT sync_create_stream('"><b>', 'public.report_target', '{id}', 'SELECT 1 AS id');
 SELECT sync_create_stream('broken', 'public.report_target', '{id}', 'SELECT 1 / count(*)::int AS id FROM pg_class WHERE false');
@@ -43,6 +43,7 @@ SELECT count_of('//*[local-name() = "svg"]', :'page') AS plots,
 SELECT unnest(xpath('//*[local-name() = "svg"]/*[local-name() = "title"]/text()', :'page'::xml)) AS plots;
 SELECT sum(n) FROM (SELECT unnest(xpath('//*[local-name() = "rect" and @class = "good"]/*[local-name() = "title"]/text()', :'page'::xml))::text AS t) AS s,
 	LATERAL (SELECT (regexp_match(t, ' (\d+) succeeded$'))[1]::int AS n) AS m;
+SELECT x AS shortened FROM unnest(xpath('//*[local-name() = "text" and contains(., "ö")]/text()', :'page'::xml)::text[]) AS x;
 
 -- what began before is left out; history may be long
 INSERT INTO sync_history (operation, environment, run_by, status, outcome, started_at, duration)

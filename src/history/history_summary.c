@@ -70,10 +70,11 @@ sync_history_failures(const char *since, int max)
 {
 	const char *values[] = {since, psprintf("%d", max)};
 
-	return sync_kit_spi_rows_own("SELECT h.started_at::timestamptz(0), h.operation, h.subject, h.status,"
-								 " h.error_sqlstate, h.error_message "
-								 "FROM @extschema@.sync_history AS h"
-								 " WHERE h.started_at >= now() - $1::interval AND " FAILED
-								 " ORDER BY h.history_id DESC LIMIT $2::int",
-								 sync_kit_text_params(lengthof(values), values));
+	return sync_kit_spi_rows_own(
+		"SELECT h.started_at::timestamptz(0), h.operation, h.subject, h.status,"
+		" h.error_sqlstate, h.error_message "
+		"FROM @extschema@.sync_history AS h"
+		" WHERE h.started_at >= now() - $1::interval AND " FAILED
+		" ORDER BY h.started_at DESC, h.history_id DESC LIMIT $2::int",
+		sync_kit_text_params(lengthof(values), values));
 }

@@ -11,6 +11,8 @@
 
 #include <math.h>
 
+#include "mb/pg_wchar.h"
+
 #include "status/status.h"
 
 /* units of the drawing, which takes the width of the page */
@@ -19,6 +21,9 @@
 #define MARGIN 60
 #define STEP   22 /* from one lying bar to the next */
 #define NAMES  260
+
+/* what fits there */
+#define NAME_MAX_BYTES 40
 
 static void begin_drawing(StringInfo page, int height, const char *title);
 static void append_legend(StringInfo page,
@@ -29,6 +34,7 @@ static void append_label(StringInfo page,
 						 double y,
 						 const char *anchor,
 						 const char *text);
+static const char *shortened(const char *name);
 static void append_part(StringInfo page,
 						const SyncPageSeries *series,
 						double x,
@@ -119,7 +125,11 @@ sync_status_append_bars(StringInfo page,
 		double y = 20 + row * STEP;
 		double sum = 0;
 
-		append_label(page, NAMES - 8, y + 14, "end", rows->rows[row][0]);
+		append_label(page,
+					 NAMES - 8,
+					 y + 14,
+					 "end",
+					 shortened(rows->rows[row][0]));
 		for (int i = 0; i < nseries; i++)
 		{
 			double value = value_of(rows, row, series[i].column);
@@ -194,6 +204,18 @@ append_label(StringInfo page,
 					 anchor);
 	sync_status_append_text(page, text);
 	appendStringInfoString(page, "</text>\n");
+}
+
+/*
+ * A name of which no more is shown than there is room for.
+ */
+static const char *
+shortened(const char *name)
+{
+	int length = strlen(name);
+	int room = pg_mbcliplen(name, length, NAME_MAX_BYTES);
+
+	return room == length ? name : psprintf("%s...", pnstrdup(name, room));
 }
 
 /*
