@@ -20,6 +20,7 @@
 #include "catalog/pg_type.h"
 #include "executor/tuptable.h"
 #include "miscadmin.h"
+#include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
@@ -63,6 +64,7 @@ static bool read_lane(DueScan *due,
 static void open_scan(DueScan *due, Relation queue);
 static void close_scan(DueScan *due);
 static bool next_task(DueScan *due, SyncOffer *offer);
+static bool is_paused(DueScan *due);
 static Datum cell(DueScan *due, SyncQueueColumn column);
 static void set_behind(ScanKey key,
 					   ScanKeyData *members,
@@ -108,7 +110,7 @@ sync_queue_claim(Relation queue, int max, TimestampTz now)
 
 /*
  * Look up the first pending task of each lane and offer it, so that none is
- * missed.
+ * missed.  Lanes that are paused take no room: resuming them has all looked up.
  */
 void
 sync_queue_sweep(Relation queue)
@@ -119,19 +121,22 @@ sync_queue_sweep(Relation queue)
 	ScanKeyData members[2];
 	int nkeys = 0;
 
+	AcceptInvalidationMessages();
 	open_scan(&due, queue);
 	for (;;)
 	{
 		bool found;
+		bool paused;
 
 		due.scan =
 			sync_compat_index_beginscan(queue, due.index, due.snapshot, nkeys);
 		index_rescan(due.scan, &key, nkeys, NULL, 0);
 		found = next_task(&due, &offer);
+		paused = found && is_paused(&due);
 		index_endscan(due.scan);
 		if (!found)
 			break;
-		if (!sync_shmem_lanes_offer(MyDatabaseId, &offer, 1))
+		if (!paused && !sync_shmem_lanes_offer(MyDatabaseId, &offer, 1))
 			break; /* there is more to do than there is room for */
 
 		set_behind(&key,
@@ -300,6 +305,27 @@ next_task(DueScan *due, SyncOffer *offer)
 		DatumGetTimestampTz(cell(due, SYNC_QUEUE_SCHEDULED_TIME));
 	offer->place.id = DatumGetInt64(cell(due, SYNC_QUEUE_QUEUE_ID));
 	return true;
+}
+
+/*
+ * Is the task at hand held back, and its lane with it?
+ */
+static bool
+is_paused(DueScan *due)
+{
+	bool unset;
+	Datum provider = slot_getattr(due->slot,
+								  due->columns.number[SYNC_QUEUE_PROVIDER_NAME],
+								  &unset);
+	char *provider_name = unset ? NULL : TextDatumGetCString(provider);
+	char *operation_type =
+		TextDatumGetCString(cell(due, SYNC_QUEUE_OPERATION_TYPE));
+	bool paused = sync_queue_paused(provider_name, operation_type);
+
+	if (provider_name)
+		pfree(provider_name);
+	pfree(operation_type);
+	return paused;
 }
 
 /*

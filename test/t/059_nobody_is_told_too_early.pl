@@ -79,5 +79,32 @@ $node->safe_psql('postgres', q{
 is($node->psql('postgres', 'CALL lock_and_enqueue(200)', stderr => \$err), 0, 'a task is begun once the locks of its transaction are released, 200 times') or diag($err);
 is($node->safe_psql('postgres', q{SELECT count(*) FROM sync_history WHERE status <> 'success'}), '0', 'and finds them released');
 
+# Of tasks that are held back there may be more than there is room for lanes: nobody is
+# kept busy by that, and all are there again when they are resumed.
+$node->safe_psql('postgres', q{SELECT sync_pause()});
+$node->safe_psql('postgres', q{INSERT INTO sync_queue (operation_type, timing_partner_id) SELECT 'noop', n FROM generate_series(1, 3000) AS n});
+ok($node->poll_query_until('postgres', q{SELECT bool_and(state = 'idle') FROM sync_stat_workers}), 'workers look at many that are paused');
+SKIP:
+{
+	skip 'there is no /proc', 1 unless -e "/proc/$$/stat";
+	my $used = sub
+	{
+		my $ticks = 0;
+
+		for my $pid (split /\n/, $node->safe_psql('postgres', 'SELECT pid FROM sync_stat_workers'))
+		{
+			my @f = split ' ', slurp_file("/proc/$pid/stat") =~ s/.*\) //sr;
+			$ticks += $f[11] + $f[12];
+		}
+		return $ticks;
+	};
+	my $before = $used->();
+
+	$node->safe_psql('postgres', 'SELECT pg_sleep(3)');
+	cmp_ok($used->() - $before, '<', 30, 'and are then idle');
+}
+$node->safe_psql('postgres', q{SELECT sync_resume()});
+ok($node->poll_query_until('postgres', 'SELECT count(*) = 0 FROM sync_queue'), 'all are performed when they are resumed');
+
 $node->stop;
 done_testing();
