@@ -284,15 +284,22 @@ compose_filter(SyncFlow *flow)
 	SyncWatermark *mark = flow->watermark;
 	char *column = psprintf("source.%s", sync_kit_quote(stream->watermark));
 
-	return psprintf("SELECT * FROM (\n%s\n) AS source WHERE %s IS NULL OR %s",
+	char *condition;
+
+	/* the one is looked at for each row, for the other there may be an index */
+	if (mark->type == XIDOID)
+		condition = psprintf("(%s) IS NOT FALSE",
+							 sync_flow_xmin_condition(column,
+													  mark->stored,
+													  &mark->moment));
+	else
+		condition = psprintf("%s IS NULL OR %s",
+							 column,
+							 sync_flow_highest_condition(stream,
+														 column,
+														 mark->type,
+														 mark->stored));
+	return psprintf("SELECT * FROM (\n%s\n) AS source WHERE %s",
 					flow->source->query,
-					column,
-					mark->type == XIDOID
-						? sync_flow_xmin_condition(column,
-												   mark->stored,
-												   &mark->moment)
-						: sync_flow_highest_condition(stream,
-													  column,
-													  mark->type,
-													  mark->stored));
+					condition);
 }
