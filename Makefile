@@ -42,7 +42,7 @@ MODULE_big = $(EXTENSION)
 #
 # The parts, in the order of the floors (see src/README.md)
 #
-PARTS = kit shmem history remote http cron progress stage merge check jobs backfill undo queue provider alert flow push perform partner export worker status
+PARTS = kit shmem history remote http cron progress stage merge check jobs backfill undo queue provider alert flow push perform request partner export worker status
 
 OBJS = $(EXTENSION).o $(patsubst %.c,%.o,$(foreach part,$(PARTS),$(sort $(wildcard src/$(part)/*.c))))
 

@@ -14,6 +14,7 @@
 #include "perform/perform.h"
 #include "push/push_task.h"
 #include "remote/remote.h"
+#include "request/request.h"
 #include "shmem/shmem_progress.h"
 #include "shmem/shmem_segment.h"
 #include "undo/undo.h"
@@ -38,4 +39,5 @@ _PG_init(void)
 	sync_push_init();
 	sync_worker_init();
 	sync_perform_job_init();
+	sync_request_init();
 }

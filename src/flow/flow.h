@@ -120,7 +120,7 @@ extern void sync_flow_reject_raw(void *rejects,
 extern void sync_flow_rejects_check(SyncRejects *rejects, int64 rows_read);
 extern int64 sync_flow_rejects_count(SyncRejects *rejects);
 extern void sync_flow_rejects_store(SyncRejects *rejects, int64 history_id);
-extern int64 sync_flow_rejects_purge(void);
+extern int64 sync_flow_rejects_purge(TimestampTz before);
 extern void sync_flow_rejects_free(SyncRejects *rejects);
 
 /* in flow_replay.c */

@@ -253,7 +253,7 @@ sync_flow_rejects_store(SyncRejects *rejects, int64 history_id)
  * Delete those of runs that history no longer has; a SyncPurgeHook.
  */
 int64
-sync_flow_rejects_purge(void)
+sync_flow_rejects_purge(TimestampTz before)
 {
 	return sync_kit_spi_run_own(
 		"DELETE FROM @extschema@.sync_rejects AS r USING "

@@ -39,10 +39,10 @@ typedef struct SyncRun
 } SyncRun;
 
 /*
- * Deletes what belongs to runs that are no longer in history, and returns how
- * many rows that was.
+ * Deletes what belongs to runs that are no longer in history, which are those
+ * that began before some time, and returns how many rows that was.
  */
-typedef int64 (*SyncPurgeHook)(void);
+typedef int64 (*SyncPurgeHook)(TimestampTz before);
 
 /* SQL: true where history has no run with that history_id */
 #define SYNC_HISTORY_LACKS(history_id)                          \

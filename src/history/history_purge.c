@@ -404,7 +404,8 @@ run_hooks(Purge *purge)
 		appendStringInfo(&details,
 						 ", \"%s\": " INT64_FORMAT,
 						 hook->what,
-						 hook->hook());
+						 hook->hook(DatumGetTimestampTz(purge->times->params[0]
+															.value)));
 	}
 	appendStringInfoChar(&details, '}');
 	purge->run->details = details.data;

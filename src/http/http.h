@@ -16,11 +16,12 @@
 #include "nodes/pg_list.h"
 #include "pgtime.h"
 
-/* A header of a request */
+/* A header of a request or an answer */
 typedef struct SyncHttpHeader
 {
 	char *name;
 	char *value;
+	int place; /* in an answer, from 0 */
 } SyncHttpHeader;
 
 /* What is asked; lives as long as its transfer */
@@ -53,7 +54,7 @@ typedef enum SyncHttpState
 } SyncHttpState;
 
 /* in http_session.c */
-extern void sync_http_wait(long timeout_ms);
+extern bool sync_http_wait(long timeout_ms);
 extern int sync_http_in_flight(void);
 
 /* in http_transfer.c */
@@ -69,10 +70,15 @@ extern void sync_http_check(SyncHttpTransfer *transfer);
 extern int sync_http_status(SyncHttpTransfer *transfer);
 extern int64 sync_http_bytes(SyncHttpTransfer *transfer);
 extern char *sync_http_header(SyncHttpTransfer *transfer, const char *name);
+extern List *sync_http_headers(SyncHttpTransfer *transfer);
+extern const char *sync_http_shown(SyncHttpTransfer *transfer);
+extern char *sync_http_bytes_of(SyncHttpTransfer *transfer, Size *length);
 extern char *sync_http_text(SyncHttpTransfer *transfer, Size *length);
 extern char *sync_http_line(SyncHttpTransfer *transfer, Size *length);
 
 /* in http_guard.c */
+extern void sync_http_check_request(const SyncHttpRequest *request,
+									const char *shown);
 extern const char *sync_http_header_fault(const char *name, const char *value);
 extern bool sync_http_host_is_allowed(const char *host);
 
@@ -84,5 +90,6 @@ extern char *sync_http_shown_url(const char *url, bool hide_path);
 extern char *sync_http_redact(const char *text, List *secrets);
 extern char *sync_http_encode(const char *text);
 extern pg_time_t sync_http_parse_date(const char *text);
+extern int64 sync_http_parse_wait(const char *header);
 
 #endif /* HTTP_H */

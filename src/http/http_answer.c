@@ -139,6 +139,80 @@ sync_http_header(SyncHttpTransfer *transfer, const char *name)
 }
 
 /*
+ * The headers of the answer, in their order, with names in lower case, in the
+ * current memory context.  One that is no text is left out.
+ */
+List *
+sync_http_headers(SyncHttpTransfer *transfer)
+{
+	const char *line = transfer->header.data;
+	List *headers = NIL;
+
+	while (line && *line)
+	{
+		size_t length = strcspn(line, "\r\n");
+		const char *colon = memchr(line, ':', length);
+
+		/* but for the line of the status */
+		if (colon && colon > line && strncmp(line, "HTTP/", 5) != 0)
+		{
+			SyncHttpHeader *header = palloc(sizeof(SyncHttpHeader));
+			const char *value = colon + 1;
+			const char *end = line + length;
+
+			value += strspn(value, " \t");
+			while (end > value && (end[-1] == ' ' || end[-1] == '\t'))
+				end--;
+			header->name = pnstrdup(line, colon - line);
+			for (char *c = header->name; *c; c++)
+				*c = pg_ascii_tolower((unsigned char) *c);
+			header->value = pnstrdup(value, Max(end - value, 0));
+			if (pg_verify_mbstr(PG_UTF8,
+								header->name,
+								strlen(header->name),
+								true) &&
+				pg_verify_mbstr(PG_UTF8,
+								header->value,
+								strlen(header->value),
+								true))
+			{
+				header->name = pg_any_to_server(header->name,
+												strlen(header->name),
+												PG_UTF8);
+				header->value = pg_any_to_server(header->value,
+												 strlen(header->value),
+												 PG_UTF8);
+				header->place = list_length(headers);
+				headers = lappend(headers, header);
+			}
+		}
+		line += length;
+		line += strspn(line, "\r\n");
+	}
+	return headers;
+}
+
+/*
+ * The URL of a transfer as messages show it.
+ */
+const char *
+sync_http_shown(SyncHttpTransfer *transfer)
+{
+	return transfer->shown;
+}
+
+/*
+ * The whole body as it is.  Raises where none came.
+ */
+char *
+sync_http_bytes_of(SyncHttpTransfer *transfer, Size *length)
+{
+	sync_http_check(transfer);
+	*length = transfer->body.length;
+	return transfer->body.data;
+}
+
+/*
  * The whole body as text of this database, in the current memory context.
  * Raises where it is none.
  */

@@ -86,8 +86,6 @@ extern bool sync_http_redirect(SyncHttpTransfer *transfer);
 extern void sync_http_unpack(SyncHttpTransfer *transfer);
 
 /* in http_guard.c */
-extern void sync_http_check_request(const SyncHttpRequest *request,
-									const char *shown);
 extern void sync_http_guard_easy(SyncHttpTransfer *transfer);
 
 /* in http_url.c */

@@ -58,14 +58,15 @@ static int set_timer(CURLM *handle, long timeout_ms, void *arg);
 
 /*
  * Let all transfers of this process go on, until something came or went or
- * that many milliseconds have passed (-1: no limit).  The latch ends it too.
- * Raises on an interrupt.
+ * that many milliseconds have passed (-1: no limit).  The latch ends it too;
+ * returns whether it did.  Raises on an interrupt.
  */
-void
+bool
 sync_http_wait(long timeout_ms)
 {
 	static uint32 wait_event = 0;
 	WaitEvent event;
+	bool latched;
 	long timer_ms;
 	int nevents;
 
@@ -79,12 +80,14 @@ sync_http_wait(long timeout_ms)
 	if (timer_ms >= 0 && (timeout_ms < 0 || timer_ms < timeout_ms))
 		timeout_ms = timer_ms;
 	nevents = WaitEventSetWait(wait_set, timeout_ms, &event, 1, wait_event);
-	if (nevents > 0 && (event.events & WL_LATCH_SET))
+	latched = nevents > 0 && (event.events & WL_LATCH_SET);
+	if (latched)
 	{
 		ResetLatch(MyLatch);
 		CHECK_FOR_INTERRUPTS();
 	}
 	drive(nevents > 0 && (event.events & WL_SOCKET_READABLE));
+	return latched;
 }
 
 /*
@@ -193,9 +196,13 @@ start_next(void)
 							node,
 							dlist_pop_head_node(&waiting));
 
+		MemoryContext caller =
+			MemoryContextSwitchTo(GetMemoryChunkContext(transfer));
+
 		/* not in a list, whatever happens */
 		transfer->state = SYNC_HTTP_DONE;
 		sync_http_prepare(transfer);
+		MemoryContextSwitchTo(caller);
 		if (curl_multi_add_handle(multi, transfer->easy) != CURLM_OK)
 			ereport(ERROR,
 					errcode(ERRCODE_OUT_OF_MEMORY),

@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "lib/stringinfo.h"
+#include "utils/timestamp.h"
 
 #include "http/http_internal.h"
 
@@ -228,6 +229,28 @@ pg_time_t
 sync_http_parse_date(const char *text)
 {
 	return curl_getdate(text, NULL);
+}
+
+/*
+ * How long a header as Retry-After says to wait, in milliseconds: a number of
+ * seconds, or a date.  -1 where it says nothing.
+ */
+int64
+sync_http_parse_wait(const char *header)
+{
+	char *end;
+	double seconds;
+	pg_time_t when;
+
+	if (header == NULL || header[0] == '\0')
+		return -1;
+	seconds = strtod(header, &end);
+	if (*end == '\0' && seconds >= 0 && seconds < 1e9)
+		return (int64) (seconds * 1000);
+	when = sync_http_parse_date(header);
+	if (when < 0)
+		return -1;
+	return Max(0, (time_t_to_timestamptz(when) - GetCurrentTimestamp()) / 1000);
 }
 
 /*

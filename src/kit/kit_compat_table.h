@@ -10,6 +10,8 @@
 #define KIT_COMPAT_TABLE_H
 
 #include "access/genam.h"
+#include "access/tableam.h"
+#include "access/xact.h"
 #include "executor/executor.h"
 #include "utils/rel.h"
 
@@ -77,6 +79,45 @@ sync_compat_key_is_enforced(ForeignKeyCacheInfo *key)
 #else
 	return true;
 #endif
+}
+
+/*
+ * Put a row in the place of another, without waiting for whoever holds that.
+ * Servers from 16 on say more about which indexes need an entry.
+ */
+static inline TM_Result
+sync_compat_update_row(Relation table,
+					   ItemPointer old,
+					   TupleTableSlot *slot,
+					   Snapshot snapshot,
+					   TM_FailureData *failure,
+					   bool *indexes)
+{
+	LockTupleMode mode;
+	TM_Result result;
+#if PG_VERSION_NUM >= 160000
+	TU_UpdateIndexes update = TU_None;
+#else
+	bool update = false;
+#endif
+
+	result =
+		table_tuple_update(table,
+						   old,
+						   slot,
+						   GetCurrentCommandId(true),
+						   snapshot,
+						   InvalidSnapshot,
+						   false,
+						   failure,
+						   &mode,
+						   &update);
+#if PG_VERSION_NUM >= 160000
+	*indexes = update == TU_All;
+#else
+	*indexes = update;
+#endif
+	return result;
 }
 
 #endif /* KIT_COMPAT_TABLE_H */

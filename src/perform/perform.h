@@ -6,7 +6,8 @@
  * A batch is claimed and performed in one transaction (perform_batch.c), each
  * task as its own role and in its own subtransaction (perform_attempt.c), and
  * then settled (perform_settle.c).  A task of kind external is leased in one
- * transaction and performed in the next.
+ * transaction and performed in the next; those that have a driver are performed
+ * beside each other, between transactions (perform_drive.c).
  *
  *-------------------------------------------------------------------------
  */
@@ -32,12 +33,18 @@ typedef struct SyncResult
 typedef struct SyncRound
 {
 	bool session;		/* a user's, which may be cancelled by itself */
+	bool driving;		/* the task at hand is one of those that are driven */
+	bool interrupted;	/* so it was, in the midst of such a task */
 	int performed;		/* tasks */
 	int failed;			/* and how many of them failed */
 	List *attempts;		/* for history, of SyncAttempt */
 	SyncLeft left;		/* tasks that are no longer in the queue */
 	SyncTask *external; /* is to be performed in a transaction of its own */
+	bool driven;		/* tasks that are driven were leased or settled */
 } SyncRound;
+
+/* What is done in an attempt, as the role of the task */
+typedef Datum *(*SyncAct)(SyncTask *task, void *arg);
 
 /* How many tasks are claimed at once: more, as long as they are quick */
 typedef struct SyncBatchSize
@@ -46,7 +53,12 @@ typedef struct SyncBatchSize
 } SyncBatchSize;
 
 /* in perform_batch.c */
-extern bool sync_perform_batch(SyncRound *round, int max);
+extern bool sync_perform_batch(SyncRound *round,
+							   int max,
+							   int max_driven,
+							   int kinds);
+extern void sync_perform_check_constraints_at_once(void);
+extern void sync_perform_offer_back(SyncTask *task);
 extern void sync_perform_external(SyncRound *round);
 extern bool sync_perform_sweep(SyncRound *round);
 
@@ -61,8 +73,30 @@ extern void sync_perform_settle_crashed(SyncRound *round, void (*commit)(void));
 /* in perform_attempt.c */
 extern void sync_perform_attempt(SyncRound *round,
 								 SyncTask *task,
+								 SyncAct act,
+								 void *arg,
 								 SyncResult *result);
 extern const SyncTask *sync_perform_task(void);
+
+/* in perform_drive.c */
+extern int sync_perform_driven(void);
+extern int sync_perform_drive_room(void);
+extern bool sync_perform_drive_ready(void);
+extern void sync_perform_drive_lease(SyncRound *round,
+									 Relation queue,
+									 List *tasks);
+extern bool sync_perform_drive_begin(SyncRound *round);
+extern bool sync_perform_drive_settle(SyncRound *round, Relation queue);
+extern void sync_perform_drive_committed(void);
+extern void sync_perform_drive_recover(void);
+extern void sync_perform_drive_abandon(void);
+
+/* in perform_step.c */
+extern void sync_perform_drive_wait(TimestampTz due, bool session, bool settle);
+
+/* in perform_let_go.c */
+extern void sync_perform_let_go(void);
+extern void sync_perform_let_go_at_exit(void);
 
 /* in perform_job.c */
 extern void sync_perform_job_init(void);
@@ -74,7 +108,8 @@ extern HeapTuple sync_perform_check_job(TriggerData *trigger);
 
 /* in perform_handler.c */
 extern void sync_perform_forget_handlers(void);
-extern Datum *sync_perform_call(SyncTask *task);
+extern Datum *sync_perform_call(SyncTask *task, void *unused);
+extern void sync_perform_check_driver(SyncTask *task, const SyncDriver *driver);
 
 /* in perform_settle.c */
 extern void sync_perform_settle(SyncRound *round,
@@ -91,6 +126,7 @@ extern bool sync_perform_round(SyncRound *round,
 							   SyncBatchSize *size,
 							   int max,
 							   void (*commit)(void));
+extern TimestampTz sync_perform_next_round(void);
 extern void sync_perform_process(int max_tasks);
 
 #endif /* PERFORM_H */

@@ -33,7 +33,7 @@ static volatile sig_atomic_t timed_out = false;
 /* the task that is being tried; NULL: none */
 static const SyncTask *at_work = NULL;
 
-static void perform(SyncTask *task, SyncResult *result);
+static void perform(SyncTask *task, SyncAct act, void *arg, SyncResult *result);
 static void become(SyncTask *task);
 static void start_timeout(SyncTask *task);
 static void stop_timeout(void);
@@ -45,12 +45,16 @@ static void judge(SyncRound *round, SyncTask *task, SyncResult *result);
 static TimeoutId timeout = MAX_TIMEOUTS;
 
 /*
- * Try to perform a task.  Whatever it raises is in the result, which lies in
+ * Try to perform a task: do "act", which is given "arg".  Whatever it raises is in the result, which lies in
  * the current memory context; but what ends the session, or cancels a user's,
- * is raised.
+ * is raised.  While tasks are driven, "round" keeps that for later.
  */
 void
-sync_perform_attempt(SyncRound *round, SyncTask *task, SyncResult *result)
+sync_perform_attempt(SyncRound *round,
+					 SyncTask *task,
+					 SyncAct act,
+					 void *arg,
+					 SyncResult *result)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
@@ -64,7 +68,7 @@ sync_perform_attempt(SyncRound *round, SyncTask *task, SyncResult *result)
 	MemoryContextSwitchTo(caller);
 	PG_TRY();
 	{
-		perform(task, result);
+		perform(task, act, arg, result);
 		ReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();
@@ -104,7 +108,7 @@ sync_perform_task(void)
  * Perform a task, in the subtransaction.
  */
 static void
-perform(SyncTask *task, SyncResult *result)
+perform(SyncTask *task, SyncAct act, void *arg, SyncResult *result)
 {
 	Oid caller;
 	int security;
@@ -117,7 +121,7 @@ perform(SyncTask *task, SyncResult *result)
 	at_work = task;
 	start_timeout(task);
 	PushActiveSnapshot(GetTransactionSnapshot());
-	result->details = sync_perform_call(task);
+	result->details = act(task, arg);
 	PopActiveSnapshot();
 	stop_timeout();
 	AtEOXact_GUC(false, settings);
@@ -220,6 +224,8 @@ judge(SyncRound *round, SyncTask *task, SyncResult *result)
 		error->message =
 			psprintf("the task took longer than " INT64_FORMAT " ms",
 					 task->operation->timeout_ms);
+	else if (round->session && round->driving && is_interrupt(error))
+		round->interrupted = true;
 	else if (round->session && is_interrupt(error))
 		ReThrowError(error);
 }

@@ -25,38 +25,53 @@
 /* after so long a batch is committed, so that what is done is seen to be */
 #define BATCH_MS 50
 
-static void check_constraints_at_once(void);
-static void offer_back(SyncTask *task);
 static void commit_without_waiting(void);
 static void report(SyncTask *task);
 
 /*
- * Claim at most "max" due tasks and perform them, in the current transaction,
- * or lease one of kind external, which is then to be performed in the next.
- * What is put into "round" lies in the current memory context, which has to
- * outlive the transaction.  Returns whether there was any.
+ * Claim at most "max" due tasks and perform them, in the current transaction, or
+ * lease one of kind external, or at most "max_driven" that are driven, which are
+ * then to be performed or begun in the next; all from lanes of some kinds.  Those that
+ * were driven and have ended are settled.  What is put into "round" lies in the
+ * current memory context, which has to outlive the transaction.  Returns whether
+ * there was any.
  */
 bool
-sync_perform_batch(SyncRound *round, int max)
+sync_perform_batch(SyncRound *round, int max, int max_driven, int kinds)
 {
 	TimestampTz start = GetCurrentTimestamp();
 	Relation queue = sync_queue_open();
 	List *tasks;
 	SyncTask *of_job = NULL;
+	bool worked;
 	ListCell *cell;
 
 	round->external = NULL;
+	round->driven = false;
 	sync_perform_forget_handlers();
 	PushActiveSnapshot(GetTransactionSnapshot());
-	tasks = sync_queue_claim(queue, max, start);
+	if (sync_perform_driven() > 0)
+		round->driven = sync_perform_drive_settle(round, queue);
+	worked = round->driven;
+	tasks = sync_queue_claim(queue,
+							 max,
+							 Min(max_driven, sync_perform_drive_room()),
+							 kinds,
+							 start);
+	worked |= tasks != NIL;
 	if (tasks)
 	{
-		check_constraints_at_once();
+		sync_perform_check_constraints_at_once();
 		if (!round->session)
 			report(linitial(tasks));
 		/* there may be enough for another, who does the same */
-		if (sync_shmem_lanes_due(MyDatabaseId) <= start)
+		if (sync_shmem_lanes_due(MyDatabaseId, SYNC_LANES_ALL) <= start)
 			sync_shmem_workers_wake(MyDatabaseId);
+	}
+	if (tasks && sync_queue_is_driven(linitial(tasks)))
+	{
+		sync_perform_drive_lease(round, queue, tasks);
+		tasks = NIL;
 	}
 	foreach(cell, tasks)
 	{
@@ -65,7 +80,7 @@ sync_perform_batch(SyncRound *round, int max)
 
 		if (!sync_perform_joins(task, &of_job))
 		{
-			offer_back(task);
+			sync_perform_offer_back(task);
 			continue;
 		}
 		if (task->operation && task->operation->external)
@@ -86,7 +101,7 @@ sync_perform_batch(SyncRound *round, int max)
 		if (foreach_current_index(cell) > 0 &&
 			TimestampDifferenceExceeds(start, GetCurrentTimestamp(), BATCH_MS))
 		{
-			offer_back(task);
+			sync_perform_offer_back(task);
 			continue;
 		}
 		if (sync_shmem_marks_suspected(task->queue_id, task->attempt))
@@ -98,7 +113,7 @@ sync_perform_batch(SyncRound *round, int max)
 			continue;
 		sync_shmem_workers_set_task(task->queue_id, GetTopTransactionIdIfAny());
 		sync_shmem_marks_set(task->queue_id, task->attempt);
-		sync_perform_attempt(round, task, &result);
+		sync_perform_attempt(round, task, sync_perform_call, NULL, &result);
 		sync_shmem_marks_set(0, 0);
 		sync_shmem_workers_set_task(0, GetTopTransactionIdIfAny());
 		sync_perform_settle(round, queue, task, &result);
@@ -106,10 +121,10 @@ sync_perform_batch(SyncRound *round, int max)
 	sync_perform_write_history(round);
 	PopActiveSnapshot();
 	table_close(queue, NoLock);
-	/* a lease is durable before anybody acts on it */
-	if (sync_guc_async_commit && round->external == NULL)
+	/* a lease is durable before anybody acts on it, and what came of that */
+	if (sync_guc_async_commit && round->external == NULL && !round->driven)
 		commit_without_waiting();
-	return tasks != NIL;
+	return worked;
 }
 
 /*
@@ -123,12 +138,12 @@ sync_perform_external(SyncRound *round)
 	SyncResult result;
 
 	sync_perform_forget_handlers();
-	check_constraints_at_once();
+	sync_perform_check_constraints_at_once();
 	task->worker_pid = MyProcPid;
 	task->operation = sync_queue_operation(task->operation_type);
 	PushActiveSnapshot(GetTransactionSnapshot());
 	sync_shmem_workers_set_task(task->queue_id, InvalidTransactionId);
-	sync_perform_attempt(round, task, &result);
+	sync_perform_attempt(round, task, sync_perform_call, NULL, &result);
 	sync_perform_settle(round, queue, task, &result);
 	sync_perform_write_history(round);
 	PopActiveSnapshot();
@@ -172,8 +187,8 @@ sync_perform_sweep(SyncRound *round)
  * it would be too late to know whose task it was, and the functions that are
  * then called would have more rights than it had.
  */
-static void
-check_constraints_at_once(void)
+void
+sync_perform_check_constraints_at_once(void)
 {
 	ConstraintsSetStmt statement = {
 		.type = T_ConstraintsSetStmt,
@@ -187,8 +202,8 @@ check_constraints_at_once(void)
 /*
  * Offer a claimed task that was not begun.
  */
-static void
-offer_back(SyncTask *task)
+void
+sync_perform_offer_back(SyncTask *task)
 {
 	SyncOffer offer = {
 		.priority = task->priority,

@@ -24,6 +24,7 @@
 
 #include "kit/kit_compat.h"
 #include "perform/perform.h"
+#include "queue/queue_driver.h"
 
 /* A handler, as it is called for one role */
 typedef struct Handler
@@ -55,10 +56,10 @@ sync_perform_forget_handlers(void)
 /*
  * Call the handler of a task, as its role, which is the current user.  Returns
  * what it returned, where that is json or jsonb, in the current memory context,
- * else NULL.
+ * else NULL.  A SyncAct.
  */
 Datum *
-sync_perform_call(SyncTask *task)
+sync_perform_call(SyncTask *task, void *unused)
 {
 	LOCAL_FCINFO(fcinfo, 2);
 	Handler *handler = find_handler(task);
@@ -89,6 +90,22 @@ sync_perform_call(SyncTask *task)
 			: DirectFunctionCall1(jsonb_in,
 								  CStringGetDatum(TextDatumGetCString(returned)));
 	return details;
+}
+
+/*
+ * Raise unless the handler of a task may be called by its role, and is still the
+ * one that the driver belongs to.
+ */
+void
+sync_perform_check_driver(SyncTask *task, const SyncDriver *driver)
+{
+	Handler *handler = find_handler(task);
+
+	if (sync_queue_find_driver(handler->function.fn_oid) != driver)
+		ereport(ERROR,
+				errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				errmsg("the handler of operation type \"%s\" has changed",
+					   task->operation_type));
 }
 
 /*

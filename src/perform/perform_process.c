@@ -26,7 +26,22 @@
 /* what is due so soon is waited for */
 #define SOON_MS 20
 
+/* a process that drives tasks leaves others so long to one that does not */
+#define LEAVE_MS 20
+
 static void process(int max_tasks);
+static void wait_for_driven(void);
+static void let_go(ErrorData *error);
+static void choose_kinds(void);
+static bool turn(SyncRound *round,
+				 int left,
+				 int limit,
+				 int from,
+				 void (*commit)(void));
+
+/* the lanes of this round, and until when the others are left */
+static int kinds = SYNC_LANES_ALL;
+static TimestampTz leave_until = DT_NOEND;
 
 /*
  * Perform at most "max_tasks" due tasks, in a procedure that may commit.
@@ -47,6 +62,7 @@ sync_perform_process(int max_tasks)
 	}
 	PG_FINALLY();
 	{
+		sync_perform_drive_abandon();
 		if (!sync_shmem_workers_others(MyDatabaseId))
 			sync_shmem_lanes_forget(MyDatabaseId);
 		sync_shmem_workers_leave();
@@ -67,18 +83,64 @@ process(int max_tasks)
 	while (done < max_tasks)
 	{
 		SyncRound round = {.session = true};
+		bool worked = sync_perform_round(&round,
+										 &size,
+										 max_tasks - done,
+										 sync_kit_spi_procedure_commit);
 
-		if (!sync_perform_round(&round,
-								&size,
-								max_tasks - done,
-								sync_kit_spi_procedure_commit) &&
-			sync_shmem_lanes_due(MyDatabaseId) >
-				TimestampTzPlusMilliseconds(GetCurrentTimestamp(), SOON_MS))
-			break;
 		done += round.performed;
+		if (round.interrupted)
+			let_go(NULL);
+		if (!worked && sync_perform_driven() > 0)
+			wait_for_driven();
+		else if (!worked &&
+				 sync_shmem_lanes_due(MyDatabaseId, SYNC_LANES_ALL) >
+					 TimestampTzPlusMilliseconds(GetCurrentTimestamp(), SOON_MS))
+			break;
 		CHECK_FOR_INTERRUPTS();
 	}
 	sync_kit_spi_procedure_end();
+}
+
+/*
+ * Wait for tasks that are driven.  Nothing is held meanwhile, so an error leaves
+ * the transaction as it was.
+ */
+static void
+wait_for_driven(void)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	ErrorData *volatile error = NULL;
+
+	PG_TRY();
+	{
+		sync_perform_drive_wait(sync_perform_next_round(), true, true);
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(caller);
+		error = CopyErrorData();
+		FlushErrorState();
+	}
+	PG_END_TRY();
+	if (error)
+		let_go(error);
+}
+
+/*
+ * Let go of the tasks that are driven, and raise the error for which that is;
+ * NULL: that the session was cancelled.
+ */
+static void
+let_go(ErrorData *error)
+{
+	sync_perform_let_go();
+	sync_kit_spi_procedure_commit();
+	if (error)
+		ReThrowError(error);
+	QueryCancelPending = true;
+	InterruptPending = true;
+	CHECK_FOR_INTERRUPTS();
 }
 
 /*
@@ -97,6 +159,7 @@ sync_perform_round(SyncRound *round,
 												  "sync round",
 												  ALLOCSET_DEFAULT_SIZES);
 	volatile TimestampTz start = GetCurrentTimestamp();
+	volatile int before = 0;
 	bool worked = false;
 
 	PG_TRY();
@@ -104,6 +167,7 @@ sync_perform_round(SyncRound *round,
 		size->limit = Max(1, Min(size->limit, sync_guc_batch_size));
 		MemoryContextSwitchTo(context);
 		sync_perform_settle_crashed(round, commit);
+		sync_perform_drive_recover();
 		if (sync_perform_sweep(round))
 		{
 			commit();
@@ -112,19 +176,18 @@ sync_perform_round(SyncRound *round,
 		sync_perform_find_left(round);
 		sync_perform_free(round, commit);
 		MemoryContextSwitchTo(context);
-		start = GetCurrentTimestamp();
-		worked = sync_perform_batch(round, Min(max, size->limit));
-		commit();
-		sync_shmem_workers_set_task(round->external ? round->external->queue_id
-													: 0,
-									InvalidTransactionId);
-		if (round->external)
+		choose_kinds();
+		/* what came from outside is not put at stake by what others do */
+		if (sync_perform_drive_ready())
 		{
+			worked = turn(round, max, 0, kinds & SYNC_LANES_DRIVEN, commit);
 			MemoryContextSwitchTo(context);
-			sync_perform_external(round);
-			commit();
-			sync_shmem_workers_set_task(0, InvalidTransactionId);
 		}
+		start = GetCurrentTimestamp();
+		before = round->performed;
+		if (!round->interrupted &&
+			(!worked || sync_shmem_lanes_ready(MyDatabaseId, kinds, start)))
+			worked |= turn(round, max - before, size->limit, kinds, commit);
 		MemoryContextSwitchTo(context);
 		sync_perform_free(round, commit);
 	}
@@ -139,8 +202,78 @@ sync_perform_round(SyncRound *round,
 	/* twice as many next time, as long as that is quick */
 	if (TimestampDifferenceExceeds(start, GetCurrentTimestamp(), LONG_BATCH_MS))
 		size->limit /= 2;
-	else if (round->performed >= size->limit)
+	else if (round->performed - before >= size->limit)
 		size->limit *= 2;
 	sync_shmem_workers_count(round->performed, round->failed);
 	return worked;
+}
+
+/*
+ * Choose the lanes that tasks are claimed from.  While it drives tasks, a process
+ * leaves the others to one that does not, which is woken, for a moment: what
+ * takes long would keep those waiting.
+ */
+static void
+choose_kinds(void)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	kinds = SYNC_LANES_ALL;
+	leave_until = DT_NOEND;
+	if (sync_perform_driven() > 0 &&
+		sync_shmem_lanes_ready(MyDatabaseId, SYNC_LANES_OTHER, now) &&
+		sync_shmem_workers_wake_free(MyDatabaseId))
+	{
+		kinds = SYNC_LANES_DRIVEN;
+		leave_until = TimestampTzPlusMilliseconds(now, LEAVE_MS);
+	}
+}
+
+/*
+ * Perform one batch of at most "limit" tasks from some lanes, commit it, and begin
+ * or perform what it has leased.  "left" is how many tasks there may be in all,
+ * with those under way.
+ */
+static bool
+turn(SyncRound *round, int left, int limit, int from, void (*commit)(void))
+{
+	MemoryContext context = CurrentMemoryContext;
+	bool worked;
+
+	left -= sync_perform_driven();
+	worked = sync_perform_batch(round,
+								Min(left, limit),
+								left,
+								left > 0 ? from : SYNC_LANES_NONE);
+	commit();
+	MemoryContextSwitchTo(context);
+	sync_perform_drive_committed();
+	if (sync_perform_drive_begin(round))
+	{
+		commit();
+		MemoryContextSwitchTo(context);
+		sync_perform_drive_committed();
+	}
+	sync_shmem_workers_set_task(round->external ? round->external->queue_id : 0,
+								InvalidTransactionId);
+	if (round->external)
+	{
+		sync_perform_external(round);
+		commit();
+		sync_shmem_workers_set_task(0, InvalidTransactionId);
+	}
+	return worked;
+}
+
+/*
+ * When the next round is to begin, unless a task that is driven wants one before.
+ */
+TimestampTz
+sync_perform_next_round(void)
+{
+	int wanted = kinds;
+
+	if (sync_perform_drive_room() <= 0)
+		wanted &= ~SYNC_LANES_DRIVEN;
+	return Min(sync_shmem_lanes_due(MyDatabaseId, wanted), leave_until);
 }

@@ -12,7 +12,6 @@
 #include "postgres.h"
 
 #include "mb/pg_wchar.h"
-#include "utils/timestamp.h"
 
 #include "provider/provider_records.h"
 
@@ -23,7 +22,6 @@ static bool fits(SyncOutcomeRule *rule,
 				 const char *body,
 				 JsonbValue *document);
 static SyncOutcome by_status(int status);
-static int64 parse_wait(const char *header);
 
 /*
  * Judge an answer.  "document" is its body as JSON, NULL where it is none;
@@ -36,7 +34,7 @@ sync_provider_judge(SyncEndpoint *endpoint,
 					JsonbValue *document,
 					const char *wait)
 {
-	SyncVerdict verdict = {by_status(status), NULL, parse_wait(wait)};
+	SyncVerdict verdict = {by_status(status), NULL, sync_http_parse_wait(wait)};
 	ListCell *cell;
 
 	foreach(cell, endpoint->outcomes)
@@ -99,26 +97,4 @@ by_status(int status)
 	if (status == 408 || status == 425 || (status >= 500 && status != 501))
 		return SYNC_OUTCOME_RETRY;
 	return SYNC_OUTCOME_FAIL;
-}
-
-/*
- * How long a header as Retry-After says to wait, in milliseconds: a number of
- * seconds, or a date.  -1 where it says nothing.
- */
-static int64
-parse_wait(const char *header)
-{
-	char *end;
-	double seconds;
-	pg_time_t when;
-
-	if (header == NULL || header[0] == '\0')
-		return -1;
-	seconds = strtod(header, &end);
-	if (*end == '\0' && seconds >= 0 && seconds < 1e9)
-		return (int64) (seconds * 1000);
-	when = sync_http_parse_date(header);
-	if (when < 0)
-		return -1;
-	return Max(0, (time_t_to_timestamptz(when) - GetCurrentTimestamp()) / 1000);
 }

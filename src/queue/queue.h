@@ -16,81 +16,31 @@
 
 #include "access/htup.h"
 #include "access/tupdesc.h"
-#include "datatype/timestamp.h"
 #include "nodes/params.h"
 #include "nodes/pg_list.h"
-#include "storage/itemptr.h"
 #include "utils/relcache.h"
 
 #include "history/history.h"
 #include "kit/kit_rows.h"
+#include "queue/queue_task.h"
 #include "shmem/shmem_lanes.h"
-#include "shmem/shmem_limits.h"
 
 #define SYNC_QUEUE_PRIORITY_MAX 100
+
+/* how many parameters sync_queue_enqueue takes */
+#define SYNC_QUEUE_NENQUEUE 16
 
 /* SQL: true where no task of that job waits or is at work */
 #define SYNC_QUEUE_LACKS_JOB(id)                                                    \
 	"NOT EXISTS (SELECT FROM @extschema@.sync_queue AS q WHERE q.sync_job_id = " id \
 	")"
 
-typedef struct SyncDriver SyncDriver; /* see queue_driver.h */
-
-/* What is done with the tasks of an operation type */
-typedef struct SyncOperation
-{
-	char *name;
-	char *handler; /* as in SQL */
-	bool external;
-	const SyncDriver *driver; /* of those of kind external, or NULL */
-	int64 timeout_ms;		  /* 0: none */
-	int max_attempts;
-	double backoff_base_ms;
-	double backoff_factor;
-	double backoff_cap_ms;
-	double backoff_jitter;
-	List *retry_sqlstates; /* their beginnings */
-	bool retries_named;	   /* else as queue_backoff.c has it */
-	char *search_path;
-	int max_running; /* processes at once, 0: any number */
-	SyncRate rate;	 /* tasks 0: any number */
-	bool per_tenant; /* both are */
-} SyncOperation;
-
-/* A task that was claimed */
-typedef struct SyncTask
-{
-	int64 queue_id;
-	int32 priority;
-	int64 lane;
-	TimestampTz scheduled_time;
-	ItemPointerData tid;
-	HeapTuple tuple; /* the whole row */
-	Oid run_as;
-	Datum payload; /* jsonb */
-	int attempt;   /* counts the one that is begun now */
-	int max_attempts;
-	bool has_partner;
-	int64 timing_partner_id;
-	int64 *event_id;		  /* or NULL */
-	char *provider_name;	  /* or NULL */
-	char *operation_type;	  /* of the row, also where there is no such type */
-	Datum *sync_job_id;		  /* uuid, or NULL */
-	SyncOperation *operation; /* NULL: there is no such type */
-	TimestampTz lease_until;  /* of a running one */
-	int worker_pid;			  /* likewise */
-
-	/* what its driver says of this attempt */
-	ErrorData *failure;	  /* it failed, and what was written stays; or NULL */
-	bool hopeless;		  /* another attempt would not mend it */
-	TimestampTz retry_at; /* when there may be one; 0: as the type has it */
-} SyncTask;
-
 /* in queue_row.c */
 extern Relation sync_queue_open(void);
 extern void sync_queue_look_again(void);
 extern bool sync_queue_remove(Relation queue, SyncTask *task);
 extern SyncTask *sync_queue_find_pending(Relation queue, int64 queue_id);
+extern SyncTask *sync_queue_copy(Relation queue, const SyncTask *task);
 
 /* in queue_offer.c */
 extern void sync_queue_offer_at_commit(const SyncOffer *offer);
@@ -99,10 +49,15 @@ extern void sync_queue_offer_at_commit(const SyncOffer *offer);
 extern SyncOperation *sync_queue_operation(const char *name);
 
 /* in queue_claim.c */
-extern List *sync_queue_claim(Relation queue, int max, TimestampTz now);
+extern List *sync_queue_claim(Relation queue,
+							  int max,
+							  int places,
+							  int kinds,
+							  TimestampTz now);
 extern void sync_queue_sweep(Relation queue);
 
 /* in queue_limit.c */
+extern bool sync_queue_is_driven(const SyncTask *task);
 extern void sync_queue_release(void);
 
 /* in queue_backoff.c */

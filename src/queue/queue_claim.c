@@ -31,6 +31,7 @@
 #include "kit/kit_compat_table.h"
 #include "kit/kit_ident.h"
 #include "queue/queue_row.h"
+#include "shmem/shmem_driven.h"
 
 /* a lane that waits for others to be done is looked at so often all the same */
 #define BLOCKED_MS 1000
@@ -44,6 +45,17 @@ enum
 	DUE_ID,
 };
 
+/* What is being claimed */
+typedef struct Claim
+{
+	int max;	/* tasks that are not driven */
+	int places; /* likewise, of those that are */
+	int kinds;	/* of lanes that are read */
+	TimestampTz now;
+	List *tasks;
+	bool driven; /* all of them are, else none is */
+} Claim;
+
 /* A scan of sync_queue_due_idx */
 typedef struct DueScan
 {
@@ -54,13 +66,13 @@ typedef struct DueScan
 	SyncQueueColumns columns;
 } DueScan;
 
-static bool take_lane(TimestampTz now, int nth, SyncTurn *turn);
+static bool take_lane(TimestampTz now, int nth, int kinds, SyncTurn *turn);
 static bool read_lane(DueScan *due,
 					  Relation queue,
 					  SyncTurn *turn,
-					  int max,
-					  TimestampTz now,
-					  List **tasks);
+					  Claim *claim);
+static bool is_full(const Claim *claim);
+static bool fits(const Claim *claim, const SyncTask *task);
 static void open_scan(DueScan *due, Relation queue);
 static void close_scan(DueScan *due);
 static bool next_task(DueScan *due, SyncOffer *offer);
@@ -76,27 +88,35 @@ static void set_behind(ScanKey key,
 static int compare_tasks(const ListCell *a, const ListCell *b);
 
 /*
- * Claim at most "max" due tasks, in order of priority, scheduled time and
- * identity, as a list of SyncTask in the current memory context.  Those of a
- * transaction are all of kind transaction, or it is one of kind external.
- * Claimed tasks are offered again when the transaction rolls back.
+ * Claim due tasks from lanes of some kinds, in order of priority, scheduled time
+ * and identity, as a list of SyncTask in the current memory context: at most
+ * "max" of kind transaction, or one of kind external, or at most "places" of
+ * those that are driven.  Claimed tasks are offered again when the transaction
+ * rolls back.
  */
 List *
-sync_queue_claim(Relation queue, int max, TimestampTz now)
+sync_queue_claim(Relation queue, int max, int places, int kinds, TimestampTz now)
 {
-	List *tasks = NIL;
+	Claim claim = {
+		.max = max,
+		.places = places,
+		.kinds = kinds,
+		.now = now,
+	};
 	DueScan due;
 	SyncTurn turn;
 	bool more = true;
 
-	if (!take_lane(now, 0, &turn))
+	if (places <= 0)
+		claim.kinds = kinds &= ~SYNC_LANES_DRIVEN;
+	if (!take_lane(now, 0, kinds, &turn))
 		return NIL;
 	/* a lane is held before a snapshot is taken: see shmem_lanes.c */
 	open_scan(&due, queue);
 	for (int nth = 1; more; nth++)
 	{
-		more = read_lane(&due, queue, &turn, max, now, &tasks) &&
-			   list_length(tasks) < max && take_lane(now, nth, &turn);
+		more = read_lane(&due, queue, &turn, &claim) && !is_full(&claim) &&
+			   take_lane(now, nth, kinds, &turn);
 		if (!more)
 			break;
 		UnregisterSnapshot(due.snapshot);
@@ -104,8 +124,8 @@ sync_queue_claim(Relation queue, int max, TimestampTz now)
 		CHECK_FOR_INTERRUPTS();
 	}
 	close_scan(&due);
-	list_sort(tasks, compare_tasks);
-	return tasks;
+	list_sort(claim.tasks, compare_tasks);
+	return claim.tasks;
 }
 
 /*
@@ -157,9 +177,9 @@ sync_queue_sweep(Relation queue)
  * all know what changed, which is looked at now: a pause that was taken back.
  */
 static bool
-take_lane(TimestampTz now, int nth, SyncTurn *turn)
+take_lane(TimestampTz now, int nth, int kinds, SyncTurn *turn)
 {
-	if (!sync_shmem_lanes_take(MyDatabaseId, now, nth, turn))
+	if (!sync_shmem_lanes_take(MyDatabaseId, now, nth, kinds, turn))
 		return false;
 	sync_queue_hold_turn(turn);
 	AcceptInvalidationMessages();
@@ -167,22 +187,17 @@ take_lane(TimestampTz now, int nth, SyncTurn *turn)
 }
 
 /*
- * Read on in a lane until there are "max" tasks, or nothing more is due, and
- * give it back.  Returns whether another lane may be read for the same batch.
+ * Read on in a lane until the claim is full, or nothing more is due, and give it
+ * back.  Returns whether another lane may be read for the same claim.
  */
 static bool
-read_lane(DueScan *due,
-		  Relation queue,
-		  SyncTurn *turn,
-		  int max,
-		  TimestampTz now,
-		  List **tasks)
+read_lane(DueScan *due, Relation queue, SyncTurn *turn, Claim *claim)
 {
 	ScanKeyData keys[3];
 	ScanKeyData members[2];
 	SyncPlace reached = turn->after;
 	TimestampTz next = DT_NOEND;
-	bool external = false;
+	bool more = true;
 	bool blocked = false;
 	int taken = 0;
 	int allowed = 0;
@@ -215,41 +230,54 @@ read_lane(DueScan *due,
 		SyncTask *task;
 
 		next = offer.place.time;
-		if (next > now || list_length(*tasks) >= max || external)
+		if (next > claim->now || !more || is_full(claim))
 			break;
 		task = sync_queue_task(ExecCopySlotHeapTuple(due->slot),
 							   RelationGetDescr(queue),
 							   &due->columns);
-		external = task->operation && task->operation->external;
 		/* what is held back stays, and is found when that changes */
 		if (sync_queue_paused(task->provider_name, task->operation_type))
 		{
 			next = DT_NOEND;
 			break;
 		}
-		/* one of kind external has a transaction of its own */
-		if (external && *tasks != NIL)
-			break;
 		if (first == NULL)
 		{
 			TimestampTz allowed_at = DT_NOEND;
 
-			allowed = sync_queue_allowed(task, now, &allowed_at);
+			sync_shmem_lanes_mark(turn, sync_queue_is_driven(task));
+			if (!fits(claim, task))
+			{
+				more = claim->tasks == NIL;
+				break;
+			}
+			allowed =
+				sync_queue_allowed(task,
+								   claim->places - list_length(claim->tasks),
+								   claim->now,
+								   &allowed_at);
 			blocked = allowed == 0 && allowed_at == DT_NOEND;
 			if (allowed == 0)
-				next = blocked ? TimestampTzPlusMilliseconds(now, BLOCKED_MS)
-							   : allowed_at;
+				next = blocked
+						   ? TimestampTzPlusMilliseconds(claim->now, BLOCKED_MS)
+						   : allowed_at;
 			first = task;
 		}
 		if (taken == allowed)
 			break;
-		*tasks = lappend(*tasks, task);
+		if (sync_queue_is_driven(task))
+			sync_shmem_driven_begin(task->queue_id);
+		else if (task->operation && task->operation->external)
+			more = false;
+		claim->driven = sync_queue_is_driven(task);
+		claim->tasks = lappend(claim->tasks, task);
 		taken++;
 		reached = offer.place;
 		next = DT_NOEND;
 		sync_queue_offer_at_abort(&offer);
 	}
 	index_endscan(due->scan);
+	sync_shmem_driven_release();
 	if (taken > 0)
 		sync_queue_spend(first, taken);
 	if (blocked)
@@ -257,7 +285,34 @@ read_lane(DueScan *due,
 	else
 		sync_shmem_lanes_give(turn, reached, next);
 	sync_queue_release_turn();
-	return !external;
+	return more;
+}
+
+/*
+ * Are there as many tasks as may be claimed at once?
+ */
+static bool
+is_full(const Claim *claim)
+{
+	return claim->tasks != NIL &&
+		   list_length(claim->tasks) >=
+			   (claim->driven ? claim->places : claim->max);
+}
+
+/*
+ * May tasks as this one be claimed, beside those that have been?  One of kind
+ * external has a transaction of its own, and so have those that are driven.
+ */
+static bool
+fits(const Claim *claim, const SyncTask *task)
+{
+	bool driven = sync_queue_is_driven(task);
+
+	if ((claim->kinds & (driven ? SYNC_LANES_DRIVEN : SYNC_LANES_OTHER)) == 0)
+		return false;
+	return claim->tasks == NIL ||
+		   (claim->driven == driven &&
+			(driven || task->operation == NULL || !task->operation->external));
 }
 
 /*

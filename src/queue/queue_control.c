@@ -17,6 +17,7 @@
 #include "kit/kit_compat.h"
 #include "kit/kit_spi.h"
 #include "queue/queue_row.h"
+#include "shmem/shmem_driven.h"
 #include "shmem/shmem_workers.h"
 
 /* how often it is looked whether a task has been let go */
@@ -57,7 +58,8 @@ sync_queue_cancel(int64 queue_id)
 		if (!task.found)
 			return false;
 		check_rights(queue_id, task.run_as);
-		if (sync_shmem_workers_cancel(queue_id))
+		if (sync_shmem_workers_cancel(queue_id) ||
+			sync_shmem_driven_cancel(queue_id))
 			return true;
 		if (task.running && !sync_shmem_workers_performs(MyDatabaseId,
 														 task.worker_pid,

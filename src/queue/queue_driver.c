@@ -103,7 +103,10 @@ sync_queue_drive_plainly(const SyncDriver *driver, FunctionCallInfo fcinfo)
 	}
 	PG_END_TRY();
 	if (task->failure)
-		ReThrowError(task->failure);
+	{
+		task->failure->elevel = ERROR;
+		ThrowErrorData(task->failure);
+	}
 	if (details == NULL)
 		PG_RETURN_NULL();
 	return *details;

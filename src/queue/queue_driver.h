@@ -82,4 +82,10 @@ extern const SyncDriver *sync_queue_find_driver(Oid function);
 extern Datum sync_queue_drive_plainly(const SyncDriver *driver,
 									  FunctionCallInfo fcinfo);
 
+/* in queue_hold.c */
+extern List *sync_queue_hold(Relation queue, List *tasks);
+extern bool sync_queue_take_held(Relation queue, SyncTask *task);
+extern void sync_queue_renew_held(List *tasks);
+extern void sync_queue_give_back(List *tasks);
+
 #endif /* QUEUE_DRIVER_H */

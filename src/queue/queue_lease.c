@@ -27,6 +27,7 @@
 #include "kit/kit_compat_table.h"
 #include "kit/kit_settings.h"
 #include "queue/queue_row.h"
+#include "shmem/shmem_driven.h"
 #include "shmem/shmem_segment.h"
 #include "shmem/shmem_workers.h"
 
@@ -91,7 +92,10 @@ is_at_work(const SyncTask *task)
 
 	if (sync_shmem_workers_performs(MyDatabaseId,
 									task->worker_pid,
-									task->queue_id))
+									task->queue_id) ||
+		sync_shmem_driven_performs(MyDatabaseId,
+								   task->worker_pid,
+								   task->queue_id))
 		return true;
 	holder = BackendPidGetProc(task->worker_pid);
 	if (holder == NULL || holder->databaseId != MyDatabaseId ||

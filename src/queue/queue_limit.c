@@ -14,6 +14,7 @@
 #include "utils/timestamp.h"
 
 #include "queue/queue_row.h"
+#include "shmem/shmem_driven.h"
 #include "shmem/shmem_workers.h"
 
 static SyncRate rate_of(const SyncTask *task);
@@ -21,10 +22,15 @@ static SyncRate rate_of(const SyncTask *task);
 /*
  * How many tasks of the lane of this one may be begun now.  0: none, before
  * "next", or, where that is DT_NOEND, before others are done.  Otherwise this
- * process counts as being at work on them, until sync_queue_release.
+ * process counts as being at work on them, until sync_queue_release.  Of those
+ * that are driven there are places for so many, at most "places", until
+ * sync_shmem_driven_release.
  */
 int
-sync_queue_allowed(const SyncTask *task, TimestampTz now, TimestampTz *next)
+sync_queue_allowed(const SyncTask *task,
+				   int places,
+				   TimestampTz now,
+				   TimestampTz *next)
 {
 	const SyncOperation *operation = task->operation;
 	int allowed = PG_INT32_MAX;
@@ -35,13 +41,30 @@ sync_queue_allowed(const SyncTask *task, TimestampTz now, TimestampTz *next)
 	rate = rate_of(task);
 	if (rate.tasks > 0)
 		allowed = sync_shmem_limits_allow(MyDatabaseId, &rate, now, next);
-	if (allowed > 0 && operation->max_running > 0 &&
-		!sync_shmem_workers_reserve(rate.key, operation->max_running))
+	if (allowed > 0 && operation->driver)
+	{
+		allowed = sync_shmem_driven_reserve(rate.key,
+											operation->max_running,
+											Min(allowed, places));
+		if (allowed == 0)
+			*next = DT_NOEND;
+	}
+	else if (allowed > 0 && operation->max_running > 0 &&
+			 !sync_shmem_workers_reserve(rate.key, operation->max_running))
 	{
 		*next = DT_NOEND;
 		return 0;
 	}
 	return allowed;
+}
+
+/*
+ * Is a task driven, beside others?
+ */
+bool
+sync_queue_is_driven(const SyncTask *task)
+{
+	return task->operation && task->operation->driver;
 }
 
 /*
@@ -66,7 +89,7 @@ sync_queue_release(void)
 {
 	if (!sync_shmem_workers_release())
 		return;
-	sync_shmem_lanes_unblock(MyDatabaseId);
+	(void) sync_shmem_lanes_unblock(MyDatabaseId);
 	sync_shmem_workers_wake(MyDatabaseId);
 }
 

@@ -164,6 +164,25 @@ sync_queue_task(HeapTuple tuple, TupleDesc desc, const SyncQueueColumns *columns
 }
 
 /*
+ * A copy of a task that is held, with all that it keeps, in the current memory
+ * context.
+ */
+SyncTask *
+sync_queue_copy(Relation queue, const SyncTask *task)
+{
+	SyncQueueColumns columns;
+	SyncTask *copy;
+
+	sync_queue_find_columns(RelationGetDescr(queue), &columns);
+	copy = sync_queue_task(heap_copytuple(task->tuple),
+						   RelationGetDescr(queue),
+						   &columns);
+	copy->held = task->held;
+	copy->lease_until = task->lease_until;
+	return copy;
+}
+
+/*
  * Take the row of a task out of the queue, in this transaction.  Returns false
  * where it is not there any more as it was claimed, or is held by another
  * transaction.

@@ -11,9 +11,6 @@
 
 #include "queue/queue.h"
 
-/* how many parameters sync_queue_enqueue takes */
-#define SYNC_QUEUE_NENQUEUE 16
-
 struct TriggerData;
 
 /* The states of a task; the last three are those of one that leaves */
@@ -97,6 +94,7 @@ extern HeapTuple sync_queue_check_type(struct TriggerData *trigger);
 
 /* in queue_limit.c */
 extern int sync_queue_allowed(const SyncTask *task,
+							  int places,
 							  TimestampTz now,
 							  TimestampTz *next);
 extern void sync_queue_spend(const SyncTask *task, int tasks);

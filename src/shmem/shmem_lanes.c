@@ -53,6 +53,7 @@ typedef struct Lane
 	uint64 served;	 /* when it had its last turn */
 	bool taken;		 /* somebody reads it */
 	bool blocked;	 /* as many of its kind are at hand as may be */
+	bool driven;	 /* its tasks are; false also where nobody knows yet */
 } Lane;
 
 /* A database that has lanes */
@@ -78,7 +79,8 @@ static LWLock *lock = NULL; /* NULL: they are of this process */
 
 static void enter(void);
 static void leave(void);
-static TimestampTz first_due(Oid database);
+static TimestampTz first_due(Oid database, int kinds);
+static bool is_of_kind(const Lane *lane, int kinds);
 static bool offer(Database *known, const SyncOffer *offered);
 static Lane *find_lane(Oid database, int32 priority, int64 number);
 static Lane *free_lane(TimestampTz due);
@@ -163,10 +165,15 @@ sync_shmem_lanes_forget(Oid database)
  * Take the lane whose turn it is: of those in which something is due, one of
  * the first priority, and of these the one whose last turn is longest ago.
  * "nth" is how many were taken for the same batch already: lanes of a later
- * priority are for the next batch then.  Returns false where there is none.
+ * priority are for the next batch then.  Lanes of other kinds are left to
+ * others.  Returns false where there is none.
  */
 bool
-sync_shmem_lanes_take(Oid database, TimestampTz now, int nth, SyncTurn *turn)
+sync_shmem_lanes_take(Oid database,
+					  TimestampTz now,
+					  int nth,
+					  int kinds,
+					  SyncTurn *turn)
 {
 	Lane *best = NULL;
 
@@ -175,7 +182,8 @@ sync_shmem_lanes_take(Oid database, TimestampTz now, int nth, SyncTurn *turn)
 	{
 		Lane *lane = &lanes->lanes[i];
 
-		if (lane->database != database || lane->taken || lane->due > now)
+		if (lane->database != database || lane->taken || lane->due > now ||
+			!is_of_kind(lane, kinds))
 			continue;
 		if (nth > 0 && lane->priority != turn->priority)
 			continue;
@@ -242,13 +250,23 @@ sync_shmem_lanes_block(const SyncTurn *turn, TimestampTz due)
 }
 
 /*
- * Somebody is done with such tasks: look at the lanes of this database again that
- * wait for that.
+ * Note what is done with the tasks of a lane that is being read.
  */
 void
+sync_shmem_lanes_mark(const SyncTurn *turn, bool driven)
+{
+	lanes->lanes[turn->index].driven = driven;
+}
+
+/*
+ * Somebody is done with such tasks: look at the lanes of this database again that
+ * wait for that.  Returns whether there were any.
+ */
+bool
 sync_shmem_lanes_unblock(Oid database)
 {
 	TimestampTz now = GetCurrentTimestamp();
+	bool found = false;
 
 	enter();
 	for (int i = 0; i < lanes->nlanes; i++)
@@ -259,27 +277,44 @@ sync_shmem_lanes_unblock(Oid database)
 		{
 			lane->blocked = false;
 			lane->due = Min(lane->due, now);
+			found = true;
 		}
 	}
 	leave();
+	return found;
 }
 
 /*
- * When something is due next in this database, be it a sweep; DT_NOEND: never.
+ * When something is due next in lanes of some kinds of this database, be it a
+ * sweep; DT_NOEND: never.
  */
 TimestampTz
-sync_shmem_lanes_due(Oid database)
+sync_shmem_lanes_due(Oid database, int kinds)
 {
 	Database *known;
 	TimestampTz due;
 
 	enter();
 	known = find_database(database, true);
-	due = Min(first_due(database), known->sweep_at);
+	due = Min(first_due(database, kinds), known->sweep_at);
 	if (known->retry_at < due && due > GetCurrentTimestamp())
 		due = known->retry_at;
 	leave();
 	return due;
+}
+
+/*
+ * Is something due in lanes of some kinds?
+ */
+bool
+sync_shmem_lanes_ready(Oid database, int kinds, TimestampTz now)
+{
+	bool ready;
+
+	enter();
+	ready = first_due(database, kinds) <= now;
+	leave();
+	return ready;
 }
 
 /*
@@ -296,7 +331,7 @@ sync_shmem_lanes_begin_sweep(Oid database, TimestampTz now, TimestampTz next)
 	enter();
 	known = find_database(database, true);
 	due = known->sweep_at <= now ||
-		  (known->retry_at <= now && first_due(database) > now);
+		  (known->retry_at <= now && first_due(database, SYNC_LANES_ALL) > now);
 	if (due)
 	{
 		known->sweep_at = next;
@@ -344,11 +379,11 @@ leave(void)
 }
 
 /*
- * When something is due next in the lanes of a database that nobody reads;
- * DT_NOEND: never.
+ * When something is due next in the lanes of a database that nobody reads, of
+ * some kinds; DT_NOEND: never.
  */
 static TimestampTz
-first_due(Oid database)
+first_due(Oid database, int kinds)
 {
 	TimestampTz due = DT_NOEND;
 
@@ -356,10 +391,20 @@ first_due(Oid database)
 	{
 		Lane *lane = &lanes->lanes[i];
 
-		if (lane->database == database && !lane->taken)
+		if (lane->database == database && !lane->taken &&
+			is_of_kind(lane, kinds))
 			due = Min(due, lane->due);
 	}
 	return due;
+}
+
+/*
+ * Is a lane of one of those kinds?
+ */
+static bool
+is_of_kind(const Lane *lane, int kinds)
+{
+	return (kinds & (lane->driven ? SYNC_LANES_DRIVEN : SYNC_LANES_OTHER)) != 0;
 }
 
 /*
@@ -400,6 +445,7 @@ offer(Database *known, const SyncOffer *offered)
 		lane->served = lanes->turns;
 		lane->taken = false;
 		lane->blocked = false;
+		lane->driven = false;
 		return true;
 	}
 	if (compare_places(before, lane->place) < 0)

@@ -25,6 +25,15 @@ typedef struct SyncOffer
 	SyncPlace place;
 } SyncOffer;
 
+/* Lanes by what is done with their tasks, which shows when one is read */
+typedef enum SyncLaneKinds
+{
+	SYNC_LANES_NONE = 0,
+	SYNC_LANES_DRIVEN = 1 << 0, /* known to have tasks that are driven */
+	SYNC_LANES_OTHER = 1 << 1,
+	SYNC_LANES_ALL = SYNC_LANES_DRIVEN | SYNC_LANES_OTHER,
+} SyncLaneKinds;
+
 /* A lane that its taker alone reads, until it is given back */
 typedef struct SyncTurn
 {
@@ -44,13 +53,16 @@ extern void sync_shmem_lanes_forget(Oid database);
 extern bool sync_shmem_lanes_take(Oid database,
 								  TimestampTz now,
 								  int nth,
+								  int kinds,
 								  SyncTurn *turn);
 extern void sync_shmem_lanes_give(const SyncTurn *turn,
 								  SyncPlace reached,
 								  TimestampTz due);
 extern void sync_shmem_lanes_block(const SyncTurn *turn, TimestampTz due);
-extern void sync_shmem_lanes_unblock(Oid database);
-extern TimestampTz sync_shmem_lanes_due(Oid database);
+extern bool sync_shmem_lanes_unblock(Oid database);
+extern void sync_shmem_lanes_mark(const SyncTurn *turn, bool driven);
+extern TimestampTz sync_shmem_lanes_due(Oid database, int kinds);
+extern bool sync_shmem_lanes_ready(Oid database, int kinds, TimestampTz now);
 extern bool sync_shmem_lanes_begin_sweep(Oid database,
 										 TimestampTz now,
 										 TimestampTz next);

@@ -15,6 +15,7 @@
 #include "storage/ipc.h"
 #include "storage/shmem.h"
 
+#include "shmem/shmem_driven.h"
 #include "shmem/shmem_lanes.h"
 #include "shmem/shmem_launcher.h"
 #include "shmem/shmem_limits.h"
@@ -39,6 +40,7 @@ static const SyncShmemRoom rooms[] = {
 	{sync_shmem_waits_size, sync_shmem_waits_attach},
 	{sync_shmem_marks_size, sync_shmem_marks_attach},
 	{sync_shmem_rates_size, sync_shmem_rates_attach},
+	{sync_shmem_driven_size, sync_shmem_driven_attach},
 };
 
 static bool available = false; /* this process has the segment */

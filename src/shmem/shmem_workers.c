@@ -50,6 +50,7 @@ static Slot *mine = NULL; /* the slot of this process */
 
 static bool has_kind(const Slot *slot, int64 kind);
 static bool is_present(Oid database, int number);
+static bool wake(Oid database, bool free);
 static void leave_at_exit(int code, Datum arg);
 
 /*
@@ -250,6 +251,19 @@ sync_shmem_workers_set_task(int64 queue_id, TransactionId xid)
 }
 
 /*
+ * Say how many tasks this process drives.
+ */
+void
+sync_shmem_workers_set_driven(int driven)
+{
+	if (mine == NULL || mine->worker.driven == driven)
+		return;
+	LWLockAcquire(lock, LW_EXCLUSIVE);
+	mine->worker.driven = driven;
+	LWLockRelease(lock);
+}
+
+/*
  * May this process have tasks of a kind at hand, of which so many processes may
  * at once?  If so it counts among them, until sync_shmem_workers_release.
  */
@@ -422,28 +436,53 @@ sync_shmem_workers_busy(Oid database)
 }
 
 /*
- * Wake an idle background worker of a database, if there is one.  It counts as
- * busy from then on, so that who comes next wakes another.
+ * Wake an idle background worker of a database, if there is one, and rather one
+ * that drives nothing.
  */
 void
 sync_shmem_workers_wake(Oid database)
 {
+	if (!wake(database, true))
+		(void) wake(database, false);
+}
+
+/*
+ * Wake an idle background worker of a database that drives nothing.  Returns
+ * whether there was one.
+ */
+bool
+sync_shmem_workers_wake_free(Oid database)
+{
+	return wake(database, true);
+}
+
+/*
+ * Wake an idle background worker of a database, where it is to be "free" one that
+ * drives nothing.  It counts as busy from then on, so that who comes next wakes
+ * another.  Returns whether there was one.
+ */
+static bool
+wake(Oid database, bool free)
+{
+	bool found = false;
+
 	if (workers == NULL)
-		return;
+		return false;
 	LWLockAcquire(lock, LW_EXCLUSIVE);
-	for (int i = 0; i < WORKERS_MAX; i++)
+	for (int i = 0; i < WORKERS_MAX && !found; i++)
 	{
 		Slot *slot = &workers->slots[i];
 
-		if (slot->worker.pid != 0 && slot->worker.idle &&
-			slot->worker.database == database)
-		{
-			slot->worker.idle = false;
-			SetLatch(slot->latch);
-			break;
-		}
+		if (slot->worker.pid == 0 || !slot->worker.idle || slot == mine ||
+			slot->worker.database != database ||
+			(free && slot->worker.driven > 0))
+			continue;
+		slot->worker.idle = false;
+		SetLatch(slot->latch);
+		found = true;
 	}
 	LWLockRelease(lock);
+	return found;
 }
 
 /*

@@ -24,6 +24,7 @@ typedef struct SyncWorker
 	bool idle;				/* it waits, and may be woken */
 	TransactionId xid;		/* that holds the tasks of its batch */
 	int64 queue_id;			/* the task at hand, 0: none */
+	int driven;				/* how many tasks it drives beside that */
 	TimestampTz task_since; /* when that was begun */
 	TimestampTz started_at;
 	int64 performed; /* how many tasks so far */
@@ -37,6 +38,7 @@ extern bool sync_shmem_workers_enter(int number);
 extern void sync_shmem_workers_leave(void);
 extern void sync_shmem_workers_set_idle(bool idle);
 extern void sync_shmem_workers_set_task(int64 queue_id, TransactionId xid);
+extern void sync_shmem_workers_set_driven(int driven);
 extern bool sync_shmem_workers_reserve(int64 kind, int max);
 extern bool sync_shmem_workers_release(void);
 extern void sync_shmem_workers_count(int performed, int failed);
@@ -46,6 +48,7 @@ extern bool sync_shmem_workers_holds(TransactionId xid);
 extern bool sync_shmem_workers_performs(Oid database, pid_t pid, int64 queue_id);
 extern bool sync_shmem_workers_busy(Oid database);
 extern void sync_shmem_workers_wake(Oid database);
+extern bool sync_shmem_workers_wake_free(Oid database);
 extern bool sync_shmem_workers_present(Oid database, int number);
 extern bool sync_shmem_workers_others(Oid database);
 extern void sync_shmem_workers_call(void);

@@ -13,7 +13,7 @@
 #include "kit/kit_words.h"
 #include "undo/undo.h"
 
-static int64 forget_purged(void);
+static int64 forget_purged(TimestampTz before);
 static int64 forget(const char *condition, const char *history_id);
 static void take_number(void *number, int ncells, char **cells);
 
@@ -144,7 +144,7 @@ sync_undo_purge(const char *history_id)
  * over; a SyncPurgeHook.
  */
 static int64
-forget_purged(void)
+forget_purged(TimestampTz before)
 {
 	return forget("u.keep_until <= now() OR (u.history_id IS NOT NULL"
 				  " AND " SYNC_HISTORY_LACKS("u.history_id") ")",

@@ -214,12 +214,10 @@ one_round(void)
 		if (!ConditionalLockRelationOid(queue, RowExclusiveLock))
 			outcome = OUTCOME_PAUSE;
 		else
-			outcome = sync_perform_round(&round,
-										 &size,
-										 sync_guc_batch_size,
-										 commit_and_begin)
-						  ? OUTCOME_WORKED
-						  : OUTCOME_NOTHING;
+			outcome =
+				sync_perform_round(&round, &size, PG_INT32_MAX, commit_and_begin)
+					? OUTCOME_WORKED
+					: OUTCOME_NOTHING;
 	}
 	CommitTransactionCommand();
 	if (outcome != OUTCOME_WORKED)
@@ -270,16 +268,19 @@ wait_for_work(Outcome outcome, uint32 wait_event)
 	/* from here on we are woken, so what was offered before is looked for */
 	sync_shmem_workers_set_idle(true);
 	now = GetCurrentTimestamp();
-	due = sync_shmem_lanes_due(start.database);
+	due = sync_perform_next_round();
 	if (sync_shmem_waits_new(start.database))
 		due = now;
 	if (outcome == OUTCOME_PAUSE)
 		due = TimestampTzPlusMilliseconds(now, PAUSE_MS);
-	if (due > now)
+	if (sync_perform_driven() > 0)
+		sync_perform_drive_wait(due, false, outcome != OUTCOME_PAUSE);
+	else if (due > now)
 		(void) WaitLatch(MyLatch,
 						 WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
 						 TimestampDifferenceMilliseconds(now, due),
 						 wait_event);
-	ResetLatch(MyLatch);
+	if (sync_perform_driven() == 0)
+		ResetLatch(MyLatch);
 	sync_shmem_workers_set_idle(false);
 }

@@ -52,6 +52,7 @@ sync_sql_stat_workers(PG_FUNCTION_ARGS)
 			TimestampTzGetDatum(worker->started_at),
 			Int64GetDatum(worker->performed),
 			Int64GetDatum(worker->failed),
+			Int32GetDatum(worker->driven),
 		};
 		bool nulls[] = {
 			false,
@@ -60,6 +61,7 @@ sync_sql_stat_workers(PG_FUNCTION_ARGS)
 			false,
 			worker->queue_id == 0,
 			worker->queue_id == 0,
+			false,
 			false,
 			false,
 			false,
