@@ -99,6 +99,6 @@ UPDATE sync_endpoints e SET feed = f.feed::jsonb FROM (VALUES
 ) AS f (endpoint_name, feed) WHERE e.endpoint_name = f.endpoint_name;
 
 -- A result that it has is changed by its id
-UPDATE sync_endpoints SET columns = '{"result_id": {"value": "{item.remote_id}"}, "bib_num": "$.bib_num", "place": "$.place",
+UPDATE sync_endpoints SET columns = '{"result_id": {"value": "{item.remote_id}", "convert": "number"}, "bib_num": "$.bib_num", "place": "$.place",
 	"chip_time": "$.chip_time", "clock_time": "$.clock_time"}'
 WHERE endpoint_name = 'runsignup_push_results';

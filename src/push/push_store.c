@@ -7,17 +7,22 @@
  */
 #include "postgres.h"
 
+#include "kit/kit_ident.h"
 #include "kit/kit_spi.h"
 #include "push/push.h"
 
+/* of a row of which nothing is to be remembered */
+#define STATE_OF_NONE "gone"
+
 static int64 resolve(ParamListInfo params, bool has_tenant);
+static void run_planned(const char *sql, ParamListInfo params, bool has_tenant);
 static char *for_tenant(const char *sql, bool has_tenant);
 static void put(JsonbParseState **state, const char *name, JsonbValue *value);
 static void put_text(JsonbParseState **state,
 					 const char *name,
 					 const char *text);
 static char *rows_as_json(SyncPushBatch *batch, bool settled);
-static const char *state_of(SyncPushRow *row);
+static const char *state_of(SyncPushBatch *batch, SyncPushRow *row);
 static void note(SyncPushing *pushing, SyncPushBatch *batch, SyncPushRow *row);
 
 /*
@@ -73,42 +78,52 @@ sync_push_settle(SyncPushing *pushing, SyncPushBatch *batch)
 		rows_as_json(batch, true),
 	};
 	ParamListInfo params = sync_kit_text_params(lengthof(values), values);
+	bool forgets = false;
 	ListCell *cell;
 
-	(void)
-		sync_kit_spi_run_own(for_tenant("DELETE FROM @extschema@.sync_pushed AS p"
-										" USING jsonb_to_recordset($3::jsonb)"
-										" AS r (key jsonb, state text)"
-										" WHERE p.push_name = $1 AND p.key = r.key"
-										" AND %s"
-										" AND r.state = 'gone'",
-										pushing->tenant != NULL),
-							 params,
-							 false,
-							 NULL,
-							 NULL);
-	(void) sync_kit_spi_run_own(
-		for_tenant("UPDATE @extschema@.sync_pushed AS p SET state = r.state,"
-				   " remote_id = coalesce(r.remote_id, p.remote_id),"
-				   " content = CASE WHEN r.taken THEN p.sent_content ELSE p.content END,"
-				   " pushed_at = CASE WHEN r.taken THEN clock_timestamp() ELSE p.pushed_at END,"
-				   " error = CASE WHEN r.done THEN r.message ELSE p.error END,"
-				   " sent = CASE WHEN r.state = 'unknown' THEN p.sent END,"
-				   " changed_at = clock_timestamp()"
-				   " FROM jsonb_to_recordset($3::jsonb) AS r (key jsonb,"
-				   " state text, taken boolean, done boolean,"
-				   " remote_id text, message text)"
-				   " WHERE p.push_name = $1 AND p.key = r.key"
-				   " AND %s"
-				   " AND r.state <> 'gone'",
-				   pushing->tenant != NULL),
-		params,
-		false,
-		NULL,
-		NULL);
+	foreach(cell, batch->rows)
+		forgets |= strcmp(state_of(batch, lfirst(cell)), STATE_OF_NONE) == 0;
+	if (forgets)
+		run_planned("DELETE FROM @extschema@.sync_pushed AS p"
+					" USING jsonb_to_recordset($3::jsonb)"
+					" AS r (key jsonb, state text)"
+					" WHERE p.push_name = $1 AND p.key = r.key AND p.%s"
+					" AND r.state = 'gone'",
+					params,
+					pushing->tenant != NULL);
+	run_planned("UPDATE @extschema@.sync_pushed AS p SET state = r.state,"
+				" remote_id = coalesce(r.remote_id, p.remote_id),"
+				" content = CASE WHEN r.taken THEN p.sent_content ELSE p.content END,"
+				" pushed_at = CASE WHEN r.taken THEN clock_timestamp() ELSE p.pushed_at END,"
+				" error = CASE WHEN r.done THEN r.message ELSE p.error END,"
+				" sent = CASE WHEN r.state = 'unknown' THEN p.sent END,"
+				" changed_at = clock_timestamp()"
+				" FROM jsonb_to_recordset($3::jsonb) AS r (key jsonb,"
+				" state text, taken boolean, done boolean,"
+				" remote_id text, message text)"
+				" WHERE p.push_name = $1 AND p.key = r.key AND p.%s"
+				" AND r.state <> 'gone'",
+				params,
+				pushing->tenant != NULL);
 	foreach(cell, batch->rows)
 		note(pushing, batch, lfirst(cell));
 	MemoryContextSwitchTo(caller);
+}
+
+/*
+ * Run a statement on rows of a tenant by a plan made for the table as it is now: it
+ * grows with each request of a first push, and a plan for an empty one reads it
+ * from end to end.
+ */
+static void
+run_planned(const char *sql, ParamListInfo params, bool has_tenant)
+{
+	char *bound = sync_kit_bind_schema(for_tenant(sql, has_tenant));
+	SyncOwnerScope scope;
+
+	sync_kit_owner_enter(&scope);
+	(void) sync_kit_spi_run(bound, params, false, NULL, NULL);
+	sync_kit_owner_leave(&scope);
 }
 
 /*
@@ -190,7 +205,7 @@ for_tenant(const char *sql, bool has_tenant)
 {
 	return psprintf(sql,
 					has_tenant ? "timing_partner_id = $2::bigint"
-							   : "(timing_partner_id IS NULL AND $2 IS NULL)");
+							   : "timing_partner_id IS NULL AND $2 IS NULL");
 }
 
 /*
@@ -207,8 +222,6 @@ rows_as_json(SyncPushBatch *batch, bool settled)
 	{
 		SyncPushRow *row = lfirst(cell);
 		bool taken = row->item.state == SYNC_ITEM_PUSHED;
-		const char *what =
-			taken && batch->action == SYNC_PUSH_DELETE ? "gone" : state_of(row);
 
 		(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
 		put(&state, "key", row->key);
@@ -219,7 +232,7 @@ rows_as_json(SyncPushBatch *batch, bool settled)
 		}
 		else
 		{
-			put_text(&state, "state", what);
+			put_text(&state, "state", state_of(batch, row));
 			put_text(&state, "taken", taken ? "true" : "false");
 			put_text(&state,
 					 "done",
@@ -255,18 +268,18 @@ put_text(JsonbParseState **state, const char *name, const char *text)
  * The state that a row is in now; "gone": there is nothing to be remembered.
  */
 static const char *
-state_of(SyncPushRow *row)
+state_of(SyncPushBatch *batch, SyncPushRow *row)
 {
 	switch (row->item.state)
 	{
 		case SYNC_ITEM_PUSHED:
-			return "pushed";
+			return batch->action == SYNC_PUSH_DELETE ? STATE_OF_NONE : "pushed";
 		case SYNC_ITEM_FAILED:
 			return "failed";
 		case SYNC_ITEM_UNKNOWN:
 			return "unknown";
 		default:
-			return row->before ? row->before : "gone";
+			return row->before ? row->before : STATE_OF_NONE;
 	}
 }
 
