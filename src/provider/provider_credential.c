@@ -14,6 +14,7 @@
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 
+#include "kit/kit_cipher.h"
 #include "kit/kit_spi.h"
 #include "provider/provider_secret.h"
 
@@ -62,9 +63,9 @@ sync_provider_set_credential(int64 tenant,
 	}
 
 	check_fields(provider, fields);
-	sealed = sync_provider_seal(sync_kit_json_text(fields),
-								purpose(tenant, provider->name, "fields"),
-								&key_id);
+	sealed = sync_kit_seal(sync_kit_json_text(fields),
+						   purpose(tenant, provider->name, "fields"),
+						   &key_id);
 	members = sync_kit_json_members(fields);
 	names = palloc(list_length(members) * sizeof(Datum));
 	foreach(cell, members)
@@ -168,11 +169,10 @@ sync_provider_store_token(SyncCredential *credential, const char *token)
 	if (!credential->has_tenant || !IsTransactionState() || XactReadOnly ||
 		RecoveryInProgress())
 		return;
-	sealed = sync_provider_seal(token,
-								purpose(credential->tenant,
-										credential->provider,
-										"token"),
-								&key_id);
+	sealed =
+		sync_kit_seal(token,
+					  purpose(credential->tenant, credential->provider, "token"),
+					  &key_id);
 	values[0] = psprintf(INT64_FORMAT, credential->tenant);
 	values[1] = credential->provider;
 	values[2] =
@@ -188,16 +188,6 @@ sync_provider_store_token(SyncCredential *credential, const char *token)
 						 false,
 						 NULL,
 						 NULL);
-}
-
-/*
- * Keep the statement at hand out of the server's log: it has a secret in it.
- * An error context callback.
- */
-void
-sync_provider_hide_statement(void *arg)
-{
-	errhidestmt(true);
 }
 
 /*
@@ -266,8 +256,10 @@ unseal_object(char *sealed,
 			  const char *key_id,
 			  const char *subject)
 {
-	return sync_kit_json_value(sync_kit_json_parse(sync_provider_unseal(from_hex(sealed),
-																		what_for,
-																		key_id,
-																		subject)));
+	return sync_kit_json_value(sync_kit_json_parse(sync_kit_unseal(
+		from_hex(sealed),
+		what_for,
+		key_id,
+		subject,
+		"sync_set_credential")));
 }

@@ -21,15 +21,6 @@ typedef struct SyncCredential
 	const char *origin; /* what it was unsealed from: changes with it */
 } SyncCredential;
 
-/* in provider_cipher.c */
-extern bytea *sync_provider_seal(const char *text,
-								 const char *what_for,
-								 char **key_id);
-extern char *sync_provider_unseal(const bytea *sealed,
-								  const char *what_for,
-								  const char *key_id,
-								  const char *subject);
-
 /* in provider_credential.c */
 extern void sync_provider_set_credential(int64 tenant,
 										 SyncProvider *provider,
@@ -38,7 +29,6 @@ extern SyncCredential *sync_provider_load_credential(SyncProvider *provider,
 													 const int64 *tenant);
 extern void sync_provider_store_token(SyncCredential *credential,
 									  const char *token);
-extern void sync_provider_hide_statement(void *arg);
 
 /* in provider_token.c */
 extern bool sync_provider_token_ready(SyncFetch *fetch);

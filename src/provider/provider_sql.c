@@ -16,6 +16,7 @@
 #include "utils/tuplestore.h"
 
 #include "kit/kit_arguments.h"
+#include "kit/kit_cipher.h"
 #include "provider/provider.h"
 #include "provider/provider_secret.h"
 
@@ -87,7 +88,7 @@ sync_sql_set_credential(PG_FUNCTION_ARGS)
 {
 	ErrorContextCallback frame = {
 		.previous = error_context_stack,
-		.callback = sync_provider_hide_statement,
+		.callback = sync_kit_hide_statement,
 	};
 	SyncProvider *provider;
 

@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  *
- * provider_cipher.c
+ * kit_cipher.c
  *	  Sealing and opening secrets: AES-256-GCM by OpenSSL, with a key from a
  *	  file outside the database.
  *
@@ -24,8 +24,8 @@
 #include "miscadmin.h"
 #include "storage/fd.h"
 
+#include "kit/kit_cipher.h"
 #include "kit/kit_settings.h"
-#include "provider/provider_secret.h"
 
 #define KEY_BYTES	   32
 #define KEY_FILE_BYTES (KEY_BYTES * 2)
@@ -59,7 +59,7 @@ static bool decrypt(const unsigned char *key,
  * with.
  */
 bytea *
-sync_provider_seal(const char *text, const char *what_for, char **key_id)
+sync_kit_seal(const char *text, const char *what_for, char **key_id)
 {
 	int length = strlen(text);
 	Size size = VARHDRSZ + 1 + NONCE_BYTES + length + TAG_BYTES;
@@ -84,19 +84,20 @@ sync_provider_seal(const char *text, const char *what_for, char **key_id)
 	if (!done)
 		ereport(ERROR,
 				errcode(ERRCODE_INTERNAL_ERROR),
-				errmsg("could not encrypt a credential"));
+				errmsg("could not encrypt a secret"));
 	return sealed;
 }
 
 /*
  * Open what was sealed for "what_for" with the key of that id.  "subject" is
- * what errors call it.
+ * what errors call it, "setter" the function that would store it anew.
  */
 char *
-sync_provider_unseal(const bytea *sealed,
-					 const char *what_for,
-					 const char *key_id,
-					 const char *subject)
+sync_kit_unseal(const bytea *sealed,
+				const char *what_for,
+				const char *key_id,
+				const char *subject,
+				const char *setter)
 {
 	const unsigned char *bytes = (const unsigned char *) VARDATA_ANY(sealed);
 	int length = (int) VARSIZE_ANY_EXHDR(sealed) - 1 - NONCE_BYTES - TAG_BYTES;
@@ -118,7 +119,8 @@ sync_provider_unseal(const bytea *sealed,
 						  key_id,
 						  sync_guc_credential_key_file,
 						  id),
-				errhint("Bring back the file with that key, or set the credential anew with sync_set_credential."));
+				errhint("Bring back the file with that key, or set it anew with %s.",
+						setter));
 	}
 	text = palloc0(Max(length, 0) + 1);
 	if (length >= 0 && bytes[0] == SEAL_VERSION)
@@ -137,9 +139,19 @@ sync_provider_unseal(const bytea *sealed,
 		ereport(ERROR,
 				errcode(ERRCODE_DATA_CORRUPTED),
 				errmsg("%s cannot be decrypted", subject),
-				errdetail("It was changed since it was stored, or belongs to another tenant or provider."),
-				errhint("Set it anew with sync_set_credential."));
+				errdetail("It was changed since it was stored, or put in another's place."),
+				errhint("Set it anew with %s.", setter));
 	return text;
+}
+
+/*
+ * Keep the statement at hand out of the server's log: it has a secret in it.
+ * An error context callback.
+ */
+void
+sync_kit_hide_statement(void *arg)
+{
+	errhidestmt(true);
 }
 
 /*
