@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * http.h
- *	  HTTP requests, over libcurl: the only place that talks to the web.
+ *	  HTTP requests and mails, over libcurl: the only place that talks to the
+ *	  web.
  *
  * A request is started (http_transfer.c) and goes on while sync_http_wait
  * (http_session.c) is called, beside all others of this process; nothing needs
@@ -24,6 +25,16 @@ typedef struct SyncHttpHeader
 	int place; /* in an answer, from 0 */
 } SyncHttpHeader;
 
+/* A mail that is sent rather than an HTTP request */
+typedef struct SyncHttpMail
+{
+	const char *from; /* addresses, without names and brackets */
+	List *to;		  /* strings */
+	const char *user; /* NULL: it is sent without a login */
+	const char *password;
+	bool plain; /* TLS is not asked for: none of smtp://, all of smtps:// */
+} SyncHttpMail;
+
 /* What is asked; lives as long as its transfer */
 typedef struct SyncHttpRequest
 {
@@ -41,6 +52,9 @@ typedef struct SyncHttpRequest
 	int64 max_size;				/* bytes of the body or of a line; 0: as set */
 	void (*on_send)(void *arg); /* called when it is about to be sent; NULL */
 	void *on_send_arg;			/* raises nothing */
+
+	/* NULL: none; else the URL is that of a server, and the body the mail */
+	const SyncHttpMail *mail;
 } SyncHttpRequest;
 
 typedef struct SyncHttpTransfer SyncHttpTransfer;
@@ -75,6 +89,9 @@ extern const char *sync_http_shown(SyncHttpTransfer *transfer);
 extern char *sync_http_bytes_of(SyncHttpTransfer *transfer, Size *length);
 extern char *sync_http_text(SyncHttpTransfer *transfer, Size *length);
 extern char *sync_http_line(SyncHttpTransfer *transfer, Size *length);
+
+/* in http_mail.c */
+extern bool sync_http_is_address(const char *address);
 
 /* in http_guard.c */
 extern void sync_http_check_request(const SyncHttpRequest *request,

@@ -376,7 +376,16 @@ report_failure(SyncHttpTransfer *transfer)
 	char *detail = sync_http_redact(reason, transfer->request->secrets);
 	bool late = transfer->result == CURLE_OPERATION_TIMEDOUT;
 	bool begun = transfer->header.length > 0;
+	char *refusal =
+		transfer->request->mail ? sync_http_mail_refusal(transfer) : NULL;
 
+	if (refusal)
+		ereport(ERROR,
+				errcode(SYNC_ERRCODE_HTTP_STATUS),
+				errmsg("\"%s\" does not take the mail", transfer->shown),
+				errdetail("It said: %s",
+						  sync_http_redact(refusal,
+										   transfer->request->secrets)));
 	detail[0] = pg_toupper((unsigned char) detail[0]);
 
 	ereport(ERROR,

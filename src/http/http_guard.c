@@ -55,7 +55,8 @@ sync_http_check_request(const SyncHttpRequest *request, const char *shown)
 				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("HTTP method \"%s\" is not valid", request->method));
 	if (is_clean(request->url))
-		parsed = sync_http_parse_url(request->url);
+		parsed = request->mail ? sync_http_parse_mail_url(request->url)
+							   : sync_http_parse_url(request->url);
 	if (parsed == NULL)
 		ereport(ERROR,
 				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -79,6 +80,8 @@ sync_http_check_request(const SyncHttpRequest *request, const char *shown)
 				errmsg("host \"%s\" may not be asked", host),
 				errdetail("Setting sync_ext.http_allowed_hosts does not name it."));
 
+	if (request->mail)
+		sync_http_check_mail(request->mail, shown);
 	foreach(cell, request->headers)
 	{
 		SyncHttpHeader *header = lfirst(cell);
@@ -183,7 +186,9 @@ sync_http_guard_easy(SyncHttpTransfer *transfer)
 {
 	CURL *easy = transfer->easy;
 
-	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(easy,
+					 CURLOPT_PROTOCOLS_STR,
+					 transfer->request->mail ? "smtp,smtps" : "http,https");
 	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
 	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
 	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);

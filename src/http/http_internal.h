@@ -58,6 +58,10 @@ struct SyncHttpTransfer
 	char *redirected;
 	int redirects;
 
+	/* of a mail */
+	struct curl_slist *recipients;
+	Size body_sent;
+
 	/* the answer, so far */
 	CURLcode result;
 	char reason[CURL_ERROR_SIZE]; /* of libcurl */
@@ -82,6 +86,11 @@ extern bool sync_http_buffer_add(SyncHttpBuffer *buffer,
 extern void sync_http_prepare(SyncHttpTransfer *transfer);
 extern bool sync_http_redirect(SyncHttpTransfer *transfer);
 
+/* in http_mail.c */
+extern void sync_http_prepare_mail(SyncHttpTransfer *transfer);
+extern void sync_http_check_mail(const SyncHttpMail *mail, const char *shown);
+extern char *sync_http_mail_refusal(SyncHttpTransfer *transfer);
+
 /* in http_unpack.c */
 extern void sync_http_unpack(SyncHttpTransfer *transfer);
 
@@ -90,6 +99,7 @@ extern void sync_http_guard_easy(SyncHttpTransfer *transfer);
 
 /* in http_url.c */
 extern CURLU *sync_http_parse_url(const char *url);
+extern CURLU *sync_http_parse_mail_url(const char *url);
 extern bool sync_http_redirect_target(const char *from,
 									  const char *location,
 									  char **target);

@@ -79,6 +79,8 @@ free_transfer(void *arg)
 	transfer->easy = NULL;
 	curl_slist_free_all(transfer->headers);
 	transfer->headers = NULL;
+	curl_slist_free_all(transfer->recipients);
+	transfer->recipients = NULL;
 	free(transfer->redirected);
 	transfer->redirected = NULL;
 	free(transfer->header.data);
@@ -105,8 +107,13 @@ sync_http_prepare(SyncHttpTransfer *transfer)
 					errmsg("out of memory"),
 					errdetail("A request to \"%s\" could not be started.",
 							  transfer->shown));
-		set_method(transfer);
-		set_headers(transfer);
+		if (request->mail)
+			sync_http_prepare_mail(transfer);
+		else
+		{
+			set_method(transfer);
+			set_headers(transfer);
+		}
 		curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
 		curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
 		curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->reason);
@@ -235,7 +242,7 @@ sync_http_redirect(SyncHttpTransfer *transfer)
 	char *target;
 	long status = 0;
 
-	if (transfer->result != CURLE_OK)
+	if (transfer->result != CURLE_OK || transfer->request->mail)
 		return false;
 	curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
 	if (status != 301 && status != 302 && status != 303 && status != 307 &&

@@ -15,7 +15,7 @@
 #define SECRET_BYTES_MIN 4 /* what is shorter is in every other word */
 
 static char *url_part(CURLU *url, CURLUPart part);
-static bool is_http(const char *scheme);
+static CURLU *parse(const char *url, const char *scheme);
 static char *origin(const char *url);
 
 /*
@@ -25,20 +25,16 @@ static char *origin(const char *url);
 CURLU *
 sync_http_parse_url(const char *url)
 {
-	CURLU *parsed = curl_url();
-	char *scheme = NULL;
-	bool valid;
+	return parse(url, "http");
+}
 
-	if (parsed == NULL)
-		return NULL;
-	valid = curl_url_set(parsed, CURLUPART_URL, url, 0) == CURLUE_OK &&
-			curl_url_get(parsed, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
-			is_http(scheme);
-	curl_free(scheme);
-	if (valid)
-		return parsed;
-	curl_url_cleanup(parsed);
-	return NULL;
+/*
+ * The same for the URL of a mail server, of smtp or smtps.
+ */
+CURLU *
+sync_http_parse_mail_url(const char *url)
+{
+	return parse(url, "smtp");
 }
 
 /*
@@ -51,6 +47,8 @@ sync_http_host(const char *url)
 	CURLU *parsed = sync_http_parse_url(url);
 	char *host;
 
+	if (parsed == NULL)
+		parsed = sync_http_parse_mail_url(url);
 	if (parsed == NULL)
 		return pstrdup("");
 	host = url_part(parsed, CURLUPART_HOST);
@@ -270,13 +268,28 @@ url_part(CURLU *url, CURLUPart part)
 }
 
 /*
- * Is a scheme one that we speak?
+ * Take a URL apart; NULL where it is none of that scheme, by itself or with "s"
+ * behind it.
  */
-static bool
-is_http(const char *scheme)
+static CURLU *
+parse(const char *url, const char *scheme)
 {
-	return pg_strcasecmp(scheme, "http") == 0 ||
-		   pg_strcasecmp(scheme, "https") == 0;
+	CURLU *parsed = curl_url();
+	size_t length = strlen(scheme);
+	char *found = NULL;
+	bool valid;
+
+	if (parsed == NULL)
+		return NULL;
+	valid = curl_url_set(parsed, CURLUPART_URL, url, 0) == CURLUE_OK &&
+			curl_url_get(parsed, CURLUPART_SCHEME, &found, 0) == CURLUE_OK &&
+			pg_strncasecmp(found, scheme, length) == 0 &&
+			(found[length] == '\0' || pg_strcasecmp(found + length, "s") == 0);
+	curl_free(found);
+	if (valid)
+		return parsed;
+	curl_url_cleanup(parsed);
+	return NULL;
 }
 
 /*

@@ -55,6 +55,7 @@ want_server() {
 	want libc6-dev test -e /usr/include/stdio.h
 	want perl command -v prove
 	want python3 command -v python3
+	want python3-aiosmtpd /usr/bin/python3 -c 'import aiosmtpd.controller'
 	want libipc-run-perl perl -MIPC::Run -e 1
 }
 
