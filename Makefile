@@ -42,7 +42,7 @@ MODULE_big = $(EXTENSION)
 #
 # The parts, in the order of the floors (see src/README.md)
 #
-PARTS = kit shmem history remote http cron progress stage merge check jobs backfill undo queue provider alert flow push perform request partner export worker status
+PARTS = kit shmem history remote http cron progress stage merge check jobs backfill undo queue provider alert flow push perform request notify partner export worker status
 
 OBJS = $(EXTENSION).o $(patsubst %.c,%.o,$(foreach part,$(PARTS),$(sort $(wildcard src/$(part)/*.c))))
 
@@ -81,6 +81,7 @@ REGRESS += queue_waits
 REGRESS += providers
 REGRESS += pushes
 REGRESS += partner_tables partner_due
+REGRESS += alerts
 REGRESS += history messages readonly rights rights_planted
 REGRESS += history_purge schedules jobs jobs_rights jobs_tasks stat_streams
 REGRESS += encoding       # last: it makes databases, which takes longest

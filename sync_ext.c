@@ -9,8 +9,10 @@
 
 #include "fmgr.h"
 
+#include "alert/alert.h"
 #include "flow/flow.h"
 #include "kit/kit_settings.h"
+#include "notify/notify.h"
 #include "perform/perform.h"
 #include "push/push_task.h"
 #include "remote/remote.h"
@@ -37,7 +39,9 @@ _PG_init(void)
 	sync_undo_init();
 	sync_flow_rejects_init();
 	sync_push_init();
+	sync_alert_init();
 	sync_worker_init();
 	sync_perform_job_init();
 	sync_request_init();
+	sync_notify_init();
 }

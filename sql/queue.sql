@@ -58,7 +58,7 @@ SELECT * FROM done;
 SELECT priority, status, attempt, last_error, scheduled_time - now() BETWEEN interval '110 s' AND interval '120 s' AS in_two_minutes
 FROM sync_queue WHERE operation_type = 'fail';
 SELECT status, outcome, error_sqlstate, error_message, attempt FROM sync_history WHERE operation = 'fail' ORDER BY history_id;
-SELECT kind, subject, message FROM sync_alerts;
+SELECT kind, subject, message FROM sync_alerts WHERE queue_id IS NOT NULL;
 
 -- after 2, 4 and 8 minutes
 UPDATE sync_queue SET scheduled_time = now() WHERE operation_type = 'fail';
@@ -73,7 +73,7 @@ SELECT sync_retry(queue_id) = queue_id AS retried FROM sync_queue WHERE operatio
 CALL sync_process_queue();
 SELECT count(*) FROM sync_queue WHERE operation_type = 'fail';
 SELECT status, error_sqlstate, attempt FROM sync_history WHERE operation = 'fail' AND error_sqlstate = '40001' ORDER BY history_id;
-SELECT count(*) FROM sync_alerts;
+SELECT count(*) FROM sync_alerts WHERE queue_id IS NOT NULL;
 
 -- and again from the start, when somebody says so
 SELECT count(sync_retry(queue_id)) FROM sync_history WHERE operation = 'fail' AND error_sqlstate = '22012';

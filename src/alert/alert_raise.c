@@ -3,15 +3,51 @@
  * alert_raise.c
  *	  Writing down what somebody should look at.
  *
+ * Once that is committed, those who perform tasks are woken to see who is to be
+ * told.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "utils/elog.h"
+#include "utils/timestamp.h"
+
 #include "alert/alert.h"
+#include "history/history.h"
+#include "kit/kit_error.h"
+#include "kit/kit_settings.h"
 #include "kit/kit_spi.h"
+#include "shmem/shmem_lanes.h"
+#include "shmem/shmem_workers.h"
+
+/* alerts that come at once are looked at together */
+#define POKE_MS 1000
+
+static void note_failed_run(const char *row);
+static int64 purge_deliveries(void);
+static void end_transaction(XactEvent event, void *arg);
+
+/* somebody is to look when the transaction commits */
+static bool poke = false;
 
 /*
- * Note an event, in the current transaction.
+ * Follow what history is told of runs that failed, and let deliveries go with
+ * history.  Called once from _PG_init.
+ */
+void
+sync_alert_init(void)
+{
+	sync_history_on_failed(note_failed_run);
+	sync_history_on_purge("alert_deliveries", purge_deliveries);
+	RegisterXactCallback(end_transaction, NULL);
+}
+
+/*
+ * Note an event, in the current transaction.  "queue_id" is the task that it is
+ * about, 0: none.
  */
 void
 sync_alert_raise(const char *kind,
@@ -23,7 +59,7 @@ sync_alert_raise(const char *kind,
 		kind,
 		subject,
 		message,
-		psprintf(INT64_FORMAT, queue_id),
+		queue_id ? psprintf(INT64_FORMAT, queue_id) : NULL,
 	};
 
 	(void)
@@ -33,4 +69,104 @@ sync_alert_raise(const char *kind,
 							 false,
 							 NULL,
 							 NULL);
+	sync_alert_poke_at_commit();
+}
+
+/*
+ * Have somebody look for alerts that are to be told, when this transaction
+ * commits.
+ */
+void
+sync_alert_poke_at_commit(void)
+{
+	poke = true;
+}
+
+/*
+ * Say that alerts are seen to: those of a kind and a subject, up to an identity;
+ * NULL: all.  Returns how many.
+ */
+int64
+sync_alert_acknowledge(const char *kind, const char *subject, const int64 *up_to)
+{
+	const char *values[] = {
+		kind,
+		subject,
+		up_to ? psprintf(INT64_FORMAT, *up_to) : NULL,
+		GetUserNameFromId(GetUserId(), false),
+	};
+
+	return sync_kit_spi_run_own("UPDATE @extschema@.sync_alerts"
+								" SET acknowledged_at = clock_timestamp(),"
+								" acknowledged_by = $4"
+								" WHERE acknowledged_at IS NULL"
+								" AND ($1 IS NULL OR kind = $1)"
+								" AND ($2 IS NULL OR subject = $2)"
+								" AND ($3 IS NULL OR alert_id <= $3::bigint)",
+								sync_kit_text_params(lengthof(values), values),
+								false,
+								NULL,
+								NULL);
+}
+
+/*
+ * Raise an alert where a run failed because a check of its stream did not hold.
+ * "row" is what history has of it, JSON; a SyncFailedHook.
+ */
+static void
+note_failed_run(const char *row)
+{
+	const char *values[] = {
+		row,
+		SYNC_ALERT_CHECK,
+		unpack_sql_state(SYNC_ERRCODE_CHECK_FAILED),
+	};
+
+	if (sync_kit_spi_run_own(
+			"INSERT INTO @extschema@.sync_alerts (kind, subject, message)"
+			" SELECT $2, coalesce(r ->> 'subject', r ->> 'operation'),"
+			" concat_ws(': ', r ->> 'error_message', r ->> 'error_detail')"
+			" FROM CAST($1 AS jsonb) AS r WHERE r ->> 'error_sqlstate' = $3",
+			sync_kit_text_params(lengthof(values), values),
+			false,
+			NULL,
+			NULL) > 0)
+		sync_alert_poke_at_commit();
+}
+
+/*
+ * Delete what channels were told longer ago than history is kept; a
+ * SyncPurgeHook.
+ */
+static int64
+purge_deliveries(void)
+{
+	const char *value = psprintf("%d", sync_guc_history_retention_min);
+
+	if (sync_guc_history_retention_min < 0)
+		return 0;
+	return sync_kit_spi_run_own("DELETE FROM @extschema@.sync_alert_deliveries"
+								" WHERE delivered_at < now() - make_interval(mins => $1::integer)",
+								sync_kit_text_params(1, &value),
+								false,
+								NULL,
+								NULL);
+}
+
+/*
+ * Wake somebody, if there is something to be told.
+ */
+static void
+end_transaction(XactEvent event, void *arg)
+{
+	if (event == XACT_EVENT_COMMIT && poke)
+	{
+		sync_shmem_lanes_sweep_by(MyDatabaseId,
+								  TimestampTzPlusMilliseconds(GetCurrentTimestamp(),
+															  POKE_MS));
+		sync_shmem_workers_wake(MyDatabaseId);
+	}
+	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT ||
+		event == XACT_EVENT_PREPARE)
+		poke = false;
 }

@@ -11,16 +11,18 @@
 #include "lib/stringinfo.h"
 #include "utils/json.h"
 
+#include "alert/alert.h"
 #include "flow/flow_path.h"
 #include "kit/kit_error.h"
 
 static void fill_subject(SyncCheckSubject *subject, SyncFlow *flow);
-static void warn(SyncRun *run, List *findings);
+static void warn(SyncRun *run, const char *stream, List *findings);
 static void fail(List *findings);
 
 /*
  * Judge all checks of the stream on what the run has written.  Those that do not
- * hold are warned of, and go into the details of the run; or the run fails.
+ * hold are warned of, raise an alert and go into the details of the run; or the run
+ * fails.
  */
 void
 sync_flow_verify(SyncFlow *flow, SyncRun *run)
@@ -55,7 +57,7 @@ sync_flow_verify(SyncFlow *flow, SyncRun *run)
 			failures = lappend(failures, finding);
 	}
 	if (warnings)
-		warn(run, warnings);
+		warn(run, flow->stream->name, warnings);
 	if (failures)
 		fail(failures);
 }
@@ -115,7 +117,7 @@ fill_subject(SyncCheckSubject *subject, SyncFlow *flow)
  * Warn of what does not hold, and put it into the details of the run.
  */
 static void
-warn(SyncRun *run, List *findings)
+warn(SyncRun *run, const char *stream, List *findings)
 {
 	StringInfoData json;
 	ListCell *cell;
@@ -129,6 +131,12 @@ warn(SyncRun *run, List *findings)
 				errcode(SYNC_ERRCODE_CHECK_FAILED),
 				errmsg("%s does not hold", finding->check->label),
 				errdetail_internal("%s", finding->message));
+		sync_alert_raise(SYNC_ALERT_CHECK,
+						 stream,
+						 psprintf("%s does not hold: %s",
+								  finding->check->label,
+								  finding->message),
+						 0);
 		appendStringInfoString(&json, json.len > 0 ? ", " : "{");
 		escape_json(&json, finding->check->name);
 		appendStringInfoString(&json, ": ");

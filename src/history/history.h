@@ -92,6 +92,12 @@ typedef struct SyncAttempt
 /* Is told of attempts whose history was just written, in the same transaction */
 typedef void (*SyncAttemptsHook)(List *attempts);
 
+/*
+ * Is told of the row of a run that failed, a JSON object, in the transaction that
+ * has written it
+ */
+typedef void (*SyncFailedHook)(const char *row);
+
 /* in history_record.c */
 extern void sync_history_part_of(const char *job);
 extern void sync_history_start(SyncRun *run, const char *operation);
@@ -136,6 +142,7 @@ extern void sync_history_on_attempts(SyncAttemptsHook hook);
 extern void sync_history_attempts(List *attempts);
 
 /* in history_writer.c */
+extern void sync_history_on_failed(SyncFailedHook hook);
 extern void sync_history_failed(const SyncRun *run, const ErrorData *error);
 extern PGDLLEXPORT void sync_history_writer_main(Datum segment);
 

@@ -24,6 +24,8 @@
 #include "kit/kit_settings.h"
 #include "kit/kit_spi.h"
 
+#define HOOKS_MAX 4
+
 /* The columns that are written */
 enum
 {
@@ -101,8 +103,9 @@ static void fill_error(Row *row, const ErrorData *error);
 static void put(Row *row, int column, Datum value);
 static void put_text(Row *row, int column, const char *value);
 
-/* set by sync_history_on_attempts */
-static SyncAttemptsHook attempts_hook = NULL;
+/* written by sync_history_on_attempts */
+static SyncAttemptsHook attempts_hooks[HOOKS_MAX];
+static int nhooks = 0;
 
 /*
  * Have "hook" told of all attempts.  Called at load time.
@@ -110,7 +113,8 @@ static SyncAttemptsHook attempts_hook = NULL;
 void
 sync_history_on_attempts(SyncAttemptsHook hook)
 {
-	attempts_hook = hook;
+	Assert(nhooks < HOOKS_MAX);
+	attempts_hooks[nhooks++] = hook;
 }
 
 /*
@@ -147,8 +151,8 @@ sync_history_attempts(List *attempts)
 	}
 	sync_kit_insert_end(insert);
 	table_close(slot, NoLock);
-	if (attempts_hook)
-		attempts_hook(attempts);
+	for (int i = 0; i < nhooks; i++)
+		attempts_hooks[i](attempts);
 }
 
 /*

@@ -51,6 +51,18 @@ static bool start_writer(dsm_segment *segment, BackgroundWorkerHandle **handle);
 static bool wait_for_writer(BackgroundWorkerHandle *handle,
 							volatile bool *done);
 
+/* set by sync_history_on_failed */
+static SyncFailedHook failed_hook = NULL;
+
+/*
+ * Have "hook" told of all runs that fail.  Called at load time.
+ */
+void
+sync_history_on_failed(SyncFailedHook hook)
+{
+	failed_hook = hook;
+}
+
 /*
  * Write the row of a failed run, though the current transaction will be
  * rolled back.  Does nothing on a standby.  Called while "error" is being
@@ -212,6 +224,8 @@ sync_history_writer_main(Datum handle)
 	PushActiveSnapshot(GetTransactionSnapshot());
 	pgstat_report_activity(STATE_RUNNING, "sync_ext: writing sync_history");
 	sync_history_insert(request->row);
+	if (failed_hook)
+		failed_hook(request->row);
 	PopActiveSnapshot();
 	CommitTransactionCommand();
 	pgstat_report_stat(true);

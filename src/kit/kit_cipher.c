@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 
 #include "common/cryptohash.h"
 #include "common/sha2.h"
@@ -142,6 +143,32 @@ sync_kit_unseal(const bytea *sealed,
 				errdetail("It was changed since it was stored, or put in another's place."),
 				errhint("Set it anew with %s.", setter));
 	return text;
+}
+
+/*
+ * The HMAC-SHA256 of a text, in hexadecimal digits.
+ */
+char *
+sync_kit_hmac(const char *key, const char *text)
+{
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	unsigned int length;
+	StringInfoData hex;
+
+	if (HMAC(EVP_sha256(),
+			 key,
+			 (int) strlen(key),
+			 (const unsigned char *) text,
+			 strlen(text),
+			 digest,
+			 &length) == NULL)
+		ereport(ERROR,
+				errcode(ERRCODE_INTERNAL_ERROR),
+				errmsg("could not compute a hash"));
+	initStringInfo(&hex);
+	for (unsigned int i = 0; i < length; i++)
+		appendStringInfo(&hex, "%02x", digest[i]);
+	return hex.data;
 }
 
 /*

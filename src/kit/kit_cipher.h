@@ -16,6 +16,7 @@ extern char *sync_kit_unseal(const bytea *sealed,
 							 const char *key_id,
 							 const char *subject,
 							 const char *setter);
+extern char *sync_kit_hmac(const char *key, const char *text);
 extern void sync_kit_hide_statement(void *arg);
 
 #endif /* KIT_CIPHER_H */

@@ -15,6 +15,8 @@
 #include "kit/kit_network.h"
 #include "kit/kit_settings.h"
 
+int sync_guc_alert_backlog_s = 900;
+int sync_guc_alert_pause_s = 300;
 bool sync_guc_async_commit = false;
 int sync_guc_batch_size = SYNC_BATCH_MAX;
 char *sync_guc_credential_key_file = NULL;
@@ -36,6 +38,7 @@ int sync_guc_poll_interval_ms = 60000;
 char *sync_guc_user_id = NULL;
 int sync_guc_workers = 2;
 
+static void define_alert_settings(void);
 static void define_general_settings(void);
 static void define_http_settings(void);
 static void define_job_settings(void);
@@ -48,12 +51,45 @@ static bool check_networks(char **value, void **extra, GucSource source);
 void
 sync_kit_settings_init(void)
 {
+	define_alert_settings();
 	define_general_settings();
 	define_http_settings();
 	define_job_settings();
 	define_worker_settings();
 
 	MarkGUCPrefixReserved("sync_ext");
+}
+
+/*
+ * Define when what goes on is worth an alert.
+ */
+static void
+define_alert_settings(void)
+{
+	DefineCustomIntVariable("sync_ext.alert_backlog",
+							"Sets for how long tasks may be due before an alert is raised.",
+							"0 raises none.",
+							&sync_guc_alert_backlog_s,
+							900,
+							0,
+							PG_INT32_MAX,
+							PGC_SIGHUP,
+							GUC_UNIT_S,
+							NULL,
+							NULL,
+							NULL);
+	DefineCustomIntVariable("sync_ext.alert_pause",
+							"Sets for how long a provider may be paused before an alert is raised.",
+							"0 raises none.",
+							&sync_guc_alert_pause_s,
+							300,
+							0,
+							PG_INT32_MAX,
+							PGC_SIGHUP,
+							GUC_UNIT_S,
+							NULL,
+							NULL,
+							NULL);
 }
 
 /*

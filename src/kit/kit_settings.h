@@ -14,6 +14,10 @@
  */
 #define SYNC_BATCH_MAX 63
 
+/* sync_ext.alert_*: when what goes on is worth an alert; 0: never */
+extern int sync_guc_alert_backlog_s;
+extern int sync_guc_alert_pause_s;
+
 extern bool sync_guc_async_commit;
 extern int sync_guc_batch_size;
 extern char *sync_guc_databases;

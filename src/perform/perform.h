@@ -46,6 +46,9 @@ typedef struct SyncRound
 /* What is done in an attempt, as the role of the task */
 typedef Datum *(*SyncAct)(SyncTask *task, void *arg);
 
+/* Is called with each sweep, in its transaction */
+typedef void (*SyncSweepHook)(void);
+
 /* How many tasks are claimed at once: more, as long as they are quick */
 typedef struct SyncBatchSize
 {
@@ -61,6 +64,7 @@ extern void sync_perform_check_constraints_at_once(void);
 extern void sync_perform_offer_back(SyncTask *task);
 extern void sync_perform_external(SyncRound *round);
 extern bool sync_perform_sweep(SyncRound *round);
+extern void sync_perform_on_sweep(SyncSweepHook hook);
 
 /* in perform_wait.c */
 extern void sync_perform_sweep_waits(SyncRound *round);

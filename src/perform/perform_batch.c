@@ -28,6 +28,9 @@
 static void commit_without_waiting(void);
 static void report(SyncTask *task);
 
+/* set by sync_perform_on_sweep */
+static SyncSweepHook sweep_hook = NULL;
+
 /*
  * Claim at most "max" due tasks and perform them, in the current transaction, or
  * lease one of kind external, or at most "max_driven" that are driven, which are
@@ -152,6 +155,15 @@ sync_perform_external(SyncRound *round)
 }
 
 /*
+ * Have "hook" called with each sweep.  Called at load time.
+ */
+void
+sync_perform_on_sweep(SyncSweepHook hook)
+{
+	sweep_hook = hook;
+}
+
+/*
  * Look up all lanes and take back what lost workers have left, where that is
  * due.  Returns whether it was: the transaction then is to be committed before
  * anything is performed, which may take long.
@@ -179,6 +191,12 @@ sync_perform_sweep(SyncRound *round)
 	sync_perform_sweep_waits(round);
 	PopActiveSnapshot();
 	table_close(queue, NoLock);
+	if (sweep_hook)
+	{
+		PushActiveSnapshot(GetTransactionSnapshot());
+		sweep_hook();
+		PopActiveSnapshot();
+	}
 	return true;
 }
 

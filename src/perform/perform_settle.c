@@ -23,6 +23,7 @@ static bool put_off(Relation queue,
 					const ErrorData *error,
 					TimestampTz now);
 static void take_out(SyncTask *task);
+static void raise_alert(const char *kind, SyncTask *task, const char *message);
 static void note(SyncRound *round,
 				 SyncTask *task,
 				 SyncResult *result,
@@ -64,14 +65,7 @@ sync_perform_settle(SyncRound *round,
 			 result,
 			 result->cancelled ? "cancelled" : "failed_permanent");
 		if (!result->cancelled)
-			sync_alert_raise("task_failed",
-							 task->provider_name
-								 ? psprintf("%s %s",
-											task->operation_type,
-											task->provider_name)
-								 : task->operation_type,
-							 error->message,
-							 task->queue_id);
+			raise_alert(SYNC_ALERT_FAILED, task, error->message);
 	}
 }
 
@@ -99,7 +93,10 @@ sync_perform_settle_stuck(SyncRound *round, Relation queue, SyncTask *task)
 	{
 		/* else it was not lost after all, or is taken back already */
 		if (put_off(queue, task, error, result.finished_at))
+		{
 			note(round, task, &result, "stuck");
+			raise_alert(SYNC_ALERT_STUCK, task, error->message);
+		}
 		return;
 	}
 	if (is_running(task) && !sync_queue_finish(task, task->worker_pid))
@@ -107,10 +104,7 @@ sync_perform_settle_stuck(SyncRound *round, Relation queue, SyncTask *task)
 	note(round, task, &result, "stuck");
 	result.details = sync_queue_keep(queue, task);
 	note(round, task, &result, "failed_permanent");
-	sync_alert_raise("task_failed",
-					 task->operation_type,
-					 error->message,
-					 task->queue_id);
+	raise_alert(SYNC_ALERT_FAILED, task, error->message);
 }
 
 /*
@@ -213,6 +207,23 @@ take_out(SyncTask *task)
 					   " was taken back while it was at work",
 					   task->queue_id),
 				errdetail("Its lease had run out."));
+}
+
+/*
+ * Raise an alert about a task; but none about one that delivers alerts.
+ */
+static void
+raise_alert(const char *kind, SyncTask *task, const char *message)
+{
+	if (strcmp(task->operation_type, SYNC_ALERT_OPERATION) == 0)
+		return;
+	sync_alert_raise(kind,
+					 task->provider_name ? psprintf("%s %s",
+													task->operation_type,
+													task->provider_name)
+										 : task->operation_type,
+					 message,
+					 task->queue_id);
 }
 
 /*

@@ -29,7 +29,7 @@ sync_perform_sweep_waits(SyncRound *round)
 		sync_queue_break_circles(&round->left) == 0)
 		return;
 	for (int i = known; i < round->left.n; i++)
-		sync_alert_raise("task_failed",
+		sync_alert_raise(SYNC_ALERT_FAILED,
 						 "waiting",
 						 "tasks wait for each other",
 						 round->left.ids[i]);

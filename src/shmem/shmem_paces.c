@@ -54,6 +54,7 @@ typedef struct Key
 	int64 key;
 	int64 window_ms; /* as last asked for */
 	int64 interval_ms;
+	TimestampTz paused_at;
 	TimestampTz not_before; /* nothing may go until then */
 	pg_atomic_uint64 last;
 	int block; /* the first */
@@ -71,6 +72,7 @@ typedef struct Paces
 	int blocks_used;
 	int blocks_free;
 	TimestampTz swept_at;
+	TimestampTz paused_until; /* the last that is of any key */
 	Key keys[KEYS_MAX];
 	Block blocks[BLOCKS_MAX];
 } Paces;
@@ -236,8 +238,51 @@ sync_shmem_paces_pause(Oid database, int64 number, int64 ms)
 	if (key == NULL)
 		key = make_key(database, number, now);
 	if (key)
+	{
+		if (key->not_before < now)
+			key->paused_at = now;
 		key->not_before = Max(key->not_before, now + ms * 1000);
+		paces->paused_until = Max(paces->paused_until, key->not_before);
+	}
 	leave();
+}
+
+/*
+ * Is anybody to be left alone at present?
+ */
+bool
+sync_shmem_paces_any_paused(void)
+{
+	bool any;
+
+	enter();
+	any = paces->paused_until > GetCurrentTimestamp();
+	leave();
+	return any;
+}
+
+/*
+ * Is a key to be left alone at present, and if so since when and until when?
+ */
+bool
+sync_shmem_paces_paused(Oid database,
+						int64 number,
+						TimestampTz *since,
+						TimestampTz *until)
+{
+	bool paused;
+	Key *key;
+
+	enter();
+	key = find_key(database, number);
+	paused = key && key->not_before > GetCurrentTimestamp();
+	if (paused)
+	{
+		*since = key->paused_at;
+		*until = key->not_before;
+	}
+	leave();
+	return paused;
 }
 
 /*
@@ -253,6 +298,7 @@ clear(void)
 	paces->blocks_used = 0;
 	paces->blocks_free = NONE;
 	paces->swept_at = 0;
+	paces->paused_until = 0;
 }
 
 /*
@@ -323,6 +369,7 @@ make_key(Oid database, int64 number, TimestampTz now)
 	key->key = number;
 	key->window_ms = 0;
 	key->interval_ms = 0;
+	key->paused_at = 0;
 	key->not_before = 0;
 	pg_atomic_init_u64(&key->last, 0);
 	key->block = NONE;

@@ -43,5 +43,10 @@ extern int64 sync_shmem_paces_take(Oid database,
 extern void sync_shmem_paces_sent(SyncPaceTicket *ticket);
 extern void sync_shmem_paces_done(SyncPaceTicket *ticket);
 extern void sync_shmem_paces_pause(Oid database, int64 key, int64 ms);
+extern bool sync_shmem_paces_any_paused(void);
+extern bool sync_shmem_paces_paused(Oid database,
+									int64 key,
+									TimestampTz *since,
+									TimestampTz *until);
 
 #endif /* SHMEM_PACES_H */
