@@ -10,7 +10,7 @@
 #include "fmgr.h"
 
 #include "alert/alert.h"
-#include "flow/flow.h"
+#include "flow/flow_task.h"
 #include "kit/kit_settings.h"
 #include "notify/notify.h"
 #include "perform/perform.h"
@@ -40,6 +40,7 @@ _PG_init(void)
 	sync_flow_rejects_init();
 	sync_push_init();
 	sync_alert_init();
+	sync_flow_task_init();
 	sync_worker_init();
 	sync_perform_job_init();
 	sync_request_init();

@@ -27,7 +27,7 @@
 #define POKE_MS 1000
 
 static void note_failed_run(const char *row);
-static int64 purge_deliveries(void);
+static int64 purge_deliveries(TimestampTz before);
 static void end_transaction(XactEvent event, void *arg);
 
 /* somebody is to look when the transaction commits */
@@ -135,18 +135,15 @@ note_failed_run(const char *row)
 }
 
 /*
- * Delete what channels were told longer ago than history is kept; a
- * SyncPurgeHook.
+ * Delete what channels were told before some time; a SyncPurgeHook.
  */
 static int64
-purge_deliveries(void)
+purge_deliveries(TimestampTz before)
 {
-	const char *value = psprintf("%d", sync_guc_history_retention_min);
+	const char *value = timestamptz_to_str(before);
 
-	if (sync_guc_history_retention_min < 0)
-		return 0;
 	return sync_kit_spi_run_own("DELETE FROM @extschema@.sync_alert_deliveries"
-								" WHERE delivered_at < now() - make_interval(mins => $1::integer)",
+								" WHERE delivered_at < $1::timestamptz",
 								sync_kit_text_params(1, &value),
 								false,
 								NULL,

@@ -13,7 +13,7 @@
 #define FLOW_ENDPOINT_H
 
 #include "flow/flow.h"
-#include "provider/provider.h"
+#include "provider/provider_pull.h"
 
 /* An endpoint of a provider as the source of a stream */
 typedef struct SyncFlowEndpoint
@@ -24,6 +24,11 @@ typedef struct SyncFlowEndpoint
 	const char *tenant_column; /* of the target; NULL: none */
 	const int64 *tenant;	   /* of this run; NULL: none */
 	const char *asked;		   /* parameters of this run; NULL: none */
+
+	/* what was fetched before, for a run that merges it; NULL: nothing */
+	struct SyncEndpointReader *fetched;
+	const char *fetched_as; /* what "describe" said then */
+	const char *(*describe)(SyncFlow *flow, struct SyncEndpointReader *reader);
 } SyncFlowEndpoint;
 
 /* How far an endpoint was read, and whether that holds */
@@ -54,6 +59,8 @@ typedef struct SyncEndpointReader
 	SyncEndpointPart removed; /* what says which of its records are no more */
 	SyncEndpointPart *at;
 	SyncKnown *known; /* answers; NULL: none are kept */
+	bool partial;	  /* not all is asked for */
+	bool whole;		  /* see sync_provider_set_validators */
 	bool ahead;		  /* a record was looked at, and not taken */
 	bool ended;
 	char *tenant; /* for the column that has it */
@@ -81,6 +88,8 @@ extern const char *sync_flow_endpoint_digest(SyncFlow *flow,
 /* in flow_fetch.c */
 extern SyncRecords *sync_flow_fetch_records(SyncEndpointReader *reader);
 extern void sync_flow_fetch_begin(SyncFlow *flow, bool full_refresh);
+extern void sync_flow_fetch_open(SyncFlow *flow, bool full_refresh);
+extern SyncEndpointPart *sync_flow_fetch_part_after(SyncEndpointReader *reader);
 extern void sync_flow_fetch_end(SyncFlow *flow);
 extern void sync_flow_fetch_store(SyncFlow *flow);
 extern void sync_flow_fetch_describe(SyncFlow *flow, SyncRun *run);

@@ -19,6 +19,7 @@
 
 #include "flow/flow_endpoint.h"
 
+static void take_over(SyncFlow *flow);
 static void open_part(SyncEndpointReader *reader, SyncEndpointPart *part);
 static void open_removed(SyncFlow *flow, bool full_refresh);
 static bool deletes(SyncStream *stream);
@@ -58,8 +59,31 @@ void
 sync_flow_fetch_begin(SyncFlow *flow, bool full_refresh)
 {
 	SyncEndpointReader *reader = flow->fetched;
+
+	if (flow->stream->endpoint->fetched)
+		take_over(flow);
+	else
+	{
+		sync_flow_fetch_open(flow, full_refresh);
+		if (reader->known && reader->whole)
+			look_ahead(reader);
+	}
+	if (flow->stream->endpoint->tenant_column)
+		flow->merge.scope = sync_flow_endpoint_scope(flow);
+	flow->merge.partial =
+		reader->partial ||
+		(reader->whole && sync_provider_unchanged(reader->given.fetch) > 0 &&
+		 !sync_provider_is_changed(reader->given.fetch));
+}
+
+/*
+ * Open the fetches of a run, and settle where they begin.
+ */
+void
+sync_flow_fetch_open(SyncFlow *flow, bool full_refresh)
+{
+	SyncEndpointReader *reader = flow->fetched;
 	SyncFlowEndpoint *given = flow->stream->endpoint;
-	bool whole;
 
 	if (given->tenant_column && given->tenant == NULL)
 		ereport(ERROR,
@@ -76,18 +100,24 @@ sync_flow_fetch_begin(SyncFlow *flow, bool full_refresh)
 	open_part(reader, &reader->given);
 	reader->given.since =
 		sync_flow_since_apply(flow, &reader->given, NIL, full_refresh);
-	flow->merge.partial = !sync_flow_since_is_everything(reader->given.since);
+	reader->partial = !sync_flow_since_is_everything(reader->given.since);
 	open_removed(flow, full_refresh);
 
-	whole = deletes(flow->stream) && !flow->merge.partial;
+	reader->whole = deletes(flow->stream) && !reader->partial;
 	reader->known =
-		sync_flow_known_apply(flow, &reader->given, whole, full_refresh);
-	if (reader->known && whole)
-	{
-		look_ahead(reader);
-		flow->merge.partial =
-			reader->ended && sync_provider_unchanged(reader->given.fetch) > 0;
-	}
+		sync_flow_known_apply(flow, &reader->given, reader->whole, full_refresh);
+}
+
+/*
+ * The part of a fetch that follows the one at hand, NULL: none.
+ */
+SyncEndpointPart *
+sync_flow_fetch_part_after(SyncEndpointReader *reader)
+{
+	return reader->at == &reader->given && reader->removed.since &&
+				   !sync_flow_since_is_everything(reader->given.since)
+			   ? &reader->removed
+			   : NULL;
 }
 
 /*
@@ -163,6 +193,32 @@ sync_flow_fetch_describe(SyncFlow *flow, SyncRun *run)
 }
 
 /*
+ * Take over what was fetched before.  Raises where it might not hold any more.
+ */
+static void
+take_over(SyncFlow *flow)
+{
+	SyncFlowEndpoint *endpoint = flow->stream->endpoint;
+	SyncEndpointReader *reader = flow->fetched;
+	SyncEndpointReader *fetched = endpoint->fetched;
+
+	reader->tenant = fetched->tenant;
+	reader->given = fetched->given;
+	reader->removed = fetched->removed;
+	reader->known = fetched->known;
+	reader->partial = fetched->partial;
+	reader->whole = fetched->whole;
+	reader->at = &reader->given;
+	if (strcmp(endpoint->describe(flow, reader), endpoint->fetched_as) != 0)
+		ereport(ERROR,
+				errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				errmsg("%s has changed, or another run of it has written, since the fetch began",
+					   flow->stream->label),
+				errdetail("What was fetched may be older than what is there."),
+				errhint("Fetch it again."));
+}
+
+/*
  * Open the fetch from an endpoint.
  */
 static void
@@ -204,11 +260,10 @@ open_removed(SyncFlow *flow, bool full_refresh)
 					   name),
 				errdetail("Only one of them is read from marks of its parents on."),
 				errhint("Let incremental.scope of both say the same."));
-	removed->since =
-		sync_flow_since_apply(flow,
-							  removed,
-							  sync_flow_since_marks(given->since),
-							  full_refresh || !flow->merge.partial);
+	removed->since = sync_flow_since_apply(flow,
+										   removed,
+										   sync_flow_since_marks(given->since),
+										   full_refresh || !reader->partial);
 }
 
 /*
@@ -248,10 +303,7 @@ advance(SyncEndpointReader *reader)
 	{
 		if (sync_provider_advance(reader->at->fetch))
 			return true;
-		reader->at = reader->at == &reader->given && reader->removed.since &&
-							 !sync_flow_since_is_everything(reader->given.since)
-						 ? &reader->removed
-						 : NULL;
+		reader->at = sync_flow_fetch_part_after(reader);
 	}
 	return false;
 }
@@ -310,7 +362,9 @@ want_of(SyncEndpointReader *reader, SyncEndpointPart *part)
 			names = lappend(names, unconstify(char *, name));
 		}
 	}
-	sync_provider_want(part->fetch, names);
+	sync_provider_want(part->fetch,
+					   names,
+					   sync_stage_columns_want_record(reader->mapping));
 }
 
 /*
@@ -381,11 +435,15 @@ static char *
 cell_of(SyncEndpointReader *reader, int i)
 {
 	int wanted = reader->at->wanted[i];
+	char *text;
 
 	if (wanted == SYNC_WANTED_TENANT)
 		return reader->tenant;
 	if (wanted == SYNC_WANTED_NOTHING)
 		return NULL;
+	if (reader->header.forms[i] == SYNC_FIELD_TEXT &&
+		sync_provider_text(reader->at->fetch, wanted, &text))
+		return text;
 	return make_cell(sync_provider_value(reader->at->fetch, wanted),
 					 reader->header.forms[i]);
 }

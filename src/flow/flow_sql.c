@@ -18,8 +18,8 @@
 #include "utils/timestamp.h"
 #include "utils/tuplestore.h"
 
-#include "flow/flow_endpoint.h"
 #include "flow/flow_group.h"
+#include "flow/flow_task.h"
 #include "kit/kit_arguments.h"
 
 /* what fill_counts fills */
@@ -31,6 +31,7 @@ PG_FUNCTION_INFO_V1(sync_sql_drop_stream);
 PG_FUNCTION_INFO_V1(sync_sql_replay_rejects);
 PG_FUNCTION_INFO_V1(sync_sql_run);
 PG_FUNCTION_INFO_V1(sync_sql_run_group);
+PG_FUNCTION_INFO_V1(sync_sql_task_fetch);
 PG_FUNCTION_INFO_V1(sync_sql_upsert);
 
 static double share_argument(FunctionCallInfo fcinfo, int i, double otherwise);
@@ -165,6 +166,15 @@ sync_sql_run_group(PG_FUNCTION_ARGS)
 		tuplestore_putvalues(info->setResult, info->setDesc, values, nulls);
 	}
 	return (Datum) 0;
+}
+
+/*
+ * sync_task_fetch(queue_id bigint, payload jsonb) RETURNS jsonb
+ */
+Datum
+sync_sql_task_fetch(PG_FUNCTION_ARGS)
+{
+	return sync_flow_task_perform(fcinfo);
 }
 
 /*

@@ -34,6 +34,25 @@ sync_history_rows_before(const SyncRun *run)
 }
 
 /*
+ * The identity of the last run that did the same, for the same tenant, and
+ * succeeded; 0 where history knows of none.
+ */
+int64
+sync_history_last(const SyncRun *run)
+{
+	const char *values[] = {run->operation, run->subject, run->tenant};
+	SyncRows *found =
+		sync_kit_spi_rows_own("SELECT history_id FROM @extschema@.sync_history"
+							  " WHERE operation = $1 AND subject = $2"
+							  " AND timing_partner_id IS NOT DISTINCT FROM $3::bigint"
+							  " AND status = 'success' AND queue_id IS NULL"
+							  " ORDER BY history_id DESC LIMIT 1",
+							  sync_kit_text_params(lengthof(values), values));
+
+	return found->nrows > 0 ? strtoi64(found->rows[0][0], NULL, 10) : 0;
+}
+
+/*
  * What was synced since so long (an interval) though no job asked for it: kind,
  * subject and role of the runs, how many there were, how many rows they wrote,
  * and when the first and the last one began.

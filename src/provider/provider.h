@@ -31,27 +31,6 @@ typedef struct SyncFetchCounts
 	int64 waited_ms; /* between tries and for limits */
 } SyncFetchCounts;
 
-/* How far an endpoint was read, for all or for one parent */
-typedef struct SyncFetchMark
-{
-	char *parent;  /* JSON; NULL: all */
-	char *since;   /* NULL: it is read from its beginning */
-	char *highest; /* NULL: nothing came */
-} SyncFetchMark;
-
-/* hexadecimal digits of a SHA-256, and the end */
-#define SYNC_REQUEST_HASH_SIZE 65
-
-/* What the answer to a request is known by */
-typedef struct SyncValidator
-{
-	char request[SYNC_REQUEST_HASH_SIZE]; /* a hash of it and of who asks */
-	char *url;							  /* for people, without secrets */
-	char *etag;							  /* NULL: none */
-	char *modified;						  /* likewise */
-	char *next;							  /* where the answer led to, as JSON */
-} SyncValidator;
-
 typedef struct SyncFetch SyncFetch;
 
 /* What became of a row that was to be pushed */
@@ -109,24 +88,11 @@ extern const SyncFetchCounts *sync_provider_counts(SyncFetch *fetch);
 extern void sync_provider_stop(SyncFetch *fetch);
 extern void sync_provider_close(SyncFetch *fetch);
 
-/* in provider_mark.c */
-extern bool sync_provider_has_marks(SyncEndpoint *endpoint);
-extern bool sync_provider_is_by_parent(SyncEndpoint *endpoint);
-extern void sync_provider_set_marks(SyncFetch *fetch, List *marks);
-extern List *sync_provider_marks(SyncFetch *fetch);
-
-/* in provider_validator.c */
-extern void sync_provider_set_validators(SyncFetch *fetch,
-										 List *validators,
-										 bool whole);
-extern List *sync_provider_validators(SyncFetch *fetch);
-extern int64 sync_provider_unchanged(SyncFetch *fetch);
-extern bool sync_provider_is_changed(SyncFetch *fetch);
-
 /* in provider_value.c */
 extern bool sync_provider_gives(SyncEndpoint *endpoint, const char *name);
-extern void sync_provider_want(SyncFetch *fetch, List *names);
+extern void sync_provider_want(SyncFetch *fetch, List *names, bool whole);
 extern JsonbValue *sync_provider_value(SyncFetch *fetch, int i);
+extern bool sync_provider_text(SyncFetch *fetch, int i, char **text);
 extern Jsonb *sync_provider_record(SyncFetch *fetch);
 extern int64 sync_provider_page(SyncFetch *fetch);
 extern int64 sync_provider_place(SyncFetch *fetch);

@@ -98,9 +98,18 @@ sync_provider_make_column(SyncColumn *column,
 		if (value && value->type != jbvNull)
 			break;
 	}
-	if (value && value->type != jbvNull && column->convert)
-		value = convert(column, value);
-	return value;
+	return value ? sync_provider_convert(column, value) : NULL;
+}
+
+/*
+ * Convert a value as a column wants it.
+ */
+JsonbValue *
+sync_provider_convert(SyncColumn *column, JsonbValue *value)
+{
+	return column->convert && value->type != jbvNull
+			   ? convert(column, value)
+			   : value;
 }
 
 /*

@@ -34,7 +34,9 @@ static bool read_line(SyncFetch *fetch);
 static bool send_request(SyncFetch *fetch, int64 *wait_ms);
 static void take_answer(SyncFetch *fetch);
 static bool is_json(const char *text, int status);
-static void take_document(SyncFetch *fetch, JsonbValue *document);
+static void take_document(SyncFetch *fetch,
+						  JsonbValue *document,
+						  const char *text);
 static void end_push(SyncFetch *fetch);
 static void settle_page(SyncFetch *fetch);
 static void settle_verdict(SyncFetch *fetch, SyncVerdict *verdict, int status);
@@ -43,7 +45,6 @@ static bool may_retry(SyncFetch *fetch, bool undone);
 static int64 backoff_ms(SyncFetch *fetch);
 static void wait_for(SyncFetch *fetch, int64 ms);
 static void end_request(SyncFetch *fetch);
-static void name_fetch(void *fetch);
 
 /*
  * Take as many steps as can be taken without waiting: up to the next record,
@@ -56,7 +57,7 @@ sync_provider_step(SyncFetch *fetch, Jsonb **record, int64 *wait_ms)
 {
 	ErrorContextCallback frame = {
 		.previous = error_context_stack,
-		.callback = name_fetch,
+		.callback = sync_provider_name_fetch,
 		.arg = fetch,
 	};
 	MemoryContext caller = MemoryContextSwitchTo(fetch->scratch);
@@ -163,9 +164,12 @@ take_step(SyncFetch *fetch, Jsonb **record, int64 *wait_ms)
 		*wait_ms = -1;
 		if (fetch->ended)
 			return SYNC_FETCH_END;
-		if (hand_out(fetch, record))
+		if (sync_provider_is_keeping(fetch) ? sync_provider_take_kept(fetch)
+											: hand_out(fetch, record))
 			return SYNC_FETCH_RECORD;
-		if (fetch->streaming)
+		if (sync_provider_is_reading(fetch))
+			fetch->ended = !sync_provider_next_kept(fetch);
+		else if (fetch->streaming)
 		{
 			if (!read_line(fetch) && fetch->streaming)
 				return SYNC_FETCH_WAIT;
@@ -198,13 +202,13 @@ take_step(SyncFetch *fetch, Jsonb **record, int64 *wait_ms)
 static bool
 hand_out(SyncFetch *fetch, Jsonb **record)
 {
-	while (fetch->record_at < list_length(fetch->records))
+	while (fetch->record_at < sync_provider_count(fetch))
 	{
-		JsonbValue *found = list_nth(fetch->records, fetch->record_at++);
-
+		fetch->found =
+			fetch->scanned ? NULL : list_nth(fetch->records, fetch->record_at);
+		fetch->record_at++;
 		MemoryContextReset(fetch->record);
 		MemoryContextSwitchTo(fetch->record);
-		fetch->found = found;
 		if (!sync_provider_is_older(fetch))
 		{
 			sync_provider_mark_record(fetch);
@@ -218,7 +222,7 @@ hand_out(SyncFetch *fetch, Jsonb **record)
 		MemoryContextSwitchTo(fetch->scratch);
 
 		/* they come in falling order: all that follow are older still */
-		fetch->records = NIL;
+		fetch->record_at = sync_provider_count(fetch);
 		fetch->pager.more = false;
 		if (fetch->streaming)
 			end_request(fetch);
@@ -240,7 +244,9 @@ read_line(SyncFetch *fetch)
 	MemoryContextSwitchTo(fetch->page);
 	fetch->records = NIL;
 	line = sync_http_line(fetch->transfer, &length);
-	if (line)
+	if (line && sync_provider_is_keeping(fetch))
+		sync_provider_keep_line(fetch, line, length);
+	else if (line)
 	{
 		fetch->records =
 			sync_provider_extract(fetch->endpoint,
@@ -252,6 +258,8 @@ read_line(SyncFetch *fetch)
 	{
 		sync_provider_note_page(fetch, NULL);
 		sync_provider_note_validator(fetch);
+		if (sync_provider_is_keeping(fetch))
+			sync_provider_keep_line(fetch, NULL, 0);
 		end_request(fetch);
 		fetch->counts.pages++;
 	}
@@ -277,6 +285,8 @@ send_request(SyncFetch *fetch, int64 *wait_ms)
 	MemoryContextReset(fetch->page);
 	MemoryContextReset(fetch->sent);
 	fetch->records = NIL;
+	fetch->scanned = false;
+	fetch->record_at = 0;
 	*wait_ms = sync_provider_limit_wait(fetch);
 	if (*wait_ms > 0)
 	{
@@ -338,6 +348,8 @@ take_answer(SyncFetch *fetch)
 	if (status == 304)
 	{
 		sync_provider_take_unchanged(fetch);
+		if (sync_provider_is_keeping(fetch))
+			sync_provider_keep(fetch, NULL);
 		settle_page(fetch);
 		MemoryContextSwitchTo(fetch->scratch);
 		return;
@@ -345,7 +357,7 @@ take_answer(SyncFetch *fetch)
 
 	text = sync_http_text(transfer, &length);
 	if (is_json(text, status))
-		document = sync_kit_json_value(sync_kit_json_parse(text));
+		document = sync_kit_json_value(sync_provider_read_page(fetch, text));
 	verdict =
 		sync_provider_judge(fetch->endpoint,
 							status,
@@ -371,7 +383,7 @@ take_answer(SyncFetch *fetch)
 				errmsg("the answer of endpoint \"%s\" is not JSON",
 					   fetch->endpoint->name));
 	else if (sync_provider_is_usable(fetch))
-		take_document(fetch, document);
+		take_document(fetch, document, text);
 	else
 		end_request(fetch);
 	MemoryContextSwitchTo(fetch->scratch);
@@ -395,13 +407,16 @@ is_json(const char *text, int status)
  * Take the records of a page that came.
  */
 static void
-take_document(SyncFetch *fetch, JsonbValue *document)
+take_document(SyncFetch *fetch, JsonbValue *document, const char *text)
 {
-	fetch->records =
-		document ? sync_provider_extract(fetch->endpoint, document) : NIL;
+	fetch->records = document && !fetch->scanned
+						 ? sync_provider_extract(fetch->endpoint, document)
+						 : NIL;
 	fetch->record_at = 0;
 	sync_provider_note_page(fetch, document);
 	sync_provider_note_validator(fetch);
+	if (sync_provider_is_keeping(fetch))
+		sync_provider_keep(fetch, document ? text : "");
 	settle_page(fetch);
 }
 
@@ -563,26 +578,10 @@ end_request(SyncFetch *fetch)
 	if (fetch->streaming)
 		fetch->counts.bytes += sync_http_bytes(fetch->transfer);
 	fetch->streaming = false;
+	fetch->scanned = false;
+	fetch->record_at = 0;
 	sync_http_end(fetch->transfer);
 	fetch->transfer = NULL;
 	sync_provider_limit_release(fetch);
 	MemoryContextSwitchTo(fetch->scratch);
-}
-
-/*
- * Error context: what is being fetched, and how far.
- */
-static void
-name_fetch(void *arg)
-{
-	SyncFetch *fetch = arg;
-
-	if (fetch->items)
-		errcontext("while pushing to endpoint \"%s\"", fetch->endpoint->name);
-	else if (fetch->pager.pages > 0)
-		errcontext("while fetching endpoint \"%s\", after page " INT64_FORMAT,
-				   fetch->endpoint->name,
-				   fetch->pager.pages);
-	else
-		errcontext("while fetching endpoint \"%s\"", fetch->endpoint->name);
 }

@@ -11,7 +11,7 @@
 #include "datatype/timestamp.h"
 #include "lib/stringinfo.h"
 
-#include "provider/provider.h"
+#include "provider/provider_pull.h"
 #include "provider/provider_secret.h"
 #include "shmem/shmem_paces.h"
 
@@ -46,7 +46,6 @@ struct SyncFetch
 	MemoryContext parent_context; /* of the parent at hand */
 	List *constants;			  /* of "each", texts; NIL: there are none */
 	int constant_at;
-
 	/* how far it was read */
 	bool keeps_marks;
 	bool by_parent;		/* each has a mark */
@@ -54,7 +53,6 @@ struct SyncFetch
 	struct MarkEntry *mark;
 	const char *mark_field; /* of a record; NULL: not looked up */
 	TimestampTz opened_at;
-
 	/* what is known of answers */
 	bool keeps_validators;
 	bool whole;			  /* see sync_provider_set_validators */
@@ -64,6 +62,8 @@ struct SyncFetch
 	char request_hash[SYNC_REQUEST_HASH_SIZE]; /* of this request */
 	List *validators; /* SyncValidator, of answers that came */
 	int64 unchanged;  /* pages that are as they were */
+
+	struct SyncKeeping *keeping; /* NULL: pages are not kept */
 
 	/* what it asks */
 	SyncPager pager;
@@ -92,10 +92,12 @@ struct SyncFetch
 	/* what came */
 	List *records; /* of the page, JsonbValue */
 	int record_at;
-	JsonbValue *found; /* the record at hand */
-	List *wanted;	   /* SyncColumn, see sync_provider_want */
-	int64 handed_out;  /* records of this request */
-	bool streaming;	   /* they come line by line */
+	JsonbValue *found;	   /* the record at hand */
+	List *wanted;		   /* SyncColumn, see sync_provider_want */
+	struct SyncScan *scan; /* NULL: pages are not read by it */
+	bool scanned;		   /* this one was */
+	int64 handed_out;	   /* records of this request */
+	bool streaming;		   /* they come line by line */
 	bool ended;
 	SyncFetchCounts counts;
 };

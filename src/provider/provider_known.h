@@ -2,7 +2,7 @@
  *
  * provider_known.h
  *	  What is known of an endpoint before it is asked: how far it was read, and
- *	  which of its answers.
+ *	  which of its answers; and pages that are kept.
  *
  *-------------------------------------------------------------------------
  */
@@ -23,5 +23,21 @@ extern void sync_provider_add_validator(SyncFetch *fetch,
 extern bool sync_provider_is_usable(SyncFetch *fetch);
 extern void sync_provider_note_validator(SyncFetch *fetch);
 extern void sync_provider_take_unchanged(SyncFetch *fetch);
+
+extern char *sync_provider_describe_next(SyncFetch *fetch);
+extern void sync_provider_go_after(SyncFetch *fetch, char *page, bool last);
+
+/* in provider_kept.c */
+extern bool sync_provider_is_keeping(SyncFetch *fetch);
+extern bool sync_provider_is_reading(SyncFetch *fetch);
+extern int64 sync_provider_pages_read(SyncFetch *fetch);
+extern bool sync_provider_take_kept(SyncFetch *fetch);
+extern void sync_provider_keep(SyncFetch *fetch, const char *body);
+extern void sync_provider_keep_line(SyncFetch *fetch,
+									const char *line,
+									Size length);
+extern void sync_provider_keep_anew(SyncFetch *fetch);
+extern void sync_provider_go_on(SyncFetch *fetch);
+extern bool sync_provider_next_kept(SyncFetch *fetch);
 
 #endif /* PROVIDER_KNOWN_H */

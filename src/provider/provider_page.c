@@ -10,7 +10,8 @@
  */
 #include "postgres.h"
 
-#include "provider/provider_fetch.h"
+#include "provider/provider_records.h"
+#include "provider/provider_scan.h"
 
 #define PAGES_MAX 100000 /* where the definition does not say */
 
@@ -66,7 +67,7 @@ sync_provider_note_page(SyncFetch *fetch, JsonbValue *document)
 {
 	JsonbValue *page = fetch->endpoint->page;
 	SyncPager *pager = &fetch->pager;
-	int64 n = list_length(fetch->records);
+	int64 n = sync_provider_count(fetch);
 	int64 most = sync_kit_json_integer(page, "max_pages", PAGES_MAX);
 
 	pager->pages++;
@@ -173,12 +174,16 @@ key_of_records(SyncFetch *fetch, JsonbValue *page)
 	SyncJsonPath *path = linitial(sync_provider_paths(page, "path"));
 	char *take = sync_kit_json_string(page, "take");
 	char *key = NULL;
-	ListCell *cell;
 
-	foreach(cell, fetch->records)
+	for (int i = 0; i < sync_provider_count(fetch); i++)
 	{
-		char *text =
-			sync_kit_json_text(sync_kit_json_find_one(lfirst(cell), path));
+		JsonbValue *value =
+			fetch->scanned
+				? sync_provider_slice_value(sync_provider_scan_find(fetch->scan,
+																	i,
+																	path))
+				: sync_kit_json_find_one(list_nth(fetch->records, i), path);
+		char *text = sync_kit_json_text(value);
 
 		if (text == NULL)
 			ereport(ERROR,

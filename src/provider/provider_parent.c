@@ -48,6 +48,7 @@ sync_provider_next_subject(SyncFetch *fetch, int64 *wait_ms)
 		fetch->constants ? list_nth(fetch->constants, fetch->constant_at)
 						 : NULL;
 	sync_provider_first_page(fetch);
+	sync_provider_go_on(fetch);
 	return SYNC_FETCH_RECORD;
 }
 

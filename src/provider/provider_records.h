@@ -26,4 +26,9 @@ extern SyncVerdict sync_provider_judge(SyncEndpoint *endpoint,
 									   JsonbValue *document,
 									   const char *wait);
 
+extern JsonbValue *sync_provider_convert(SyncColumn *column, JsonbValue *value);
+extern Jsonb *sync_provider_read_page(SyncFetch *fetch, const char *text);
+extern void sync_provider_name_fetch(void *fetch);
+extern int sync_provider_count(SyncFetch *fetch);
+
 #endif /* PROVIDER_RECORDS_H */

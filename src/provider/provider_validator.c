@@ -22,9 +22,9 @@
 
 #include "kit/kit_error.h"
 #include "provider/provider_known.h"
+#include "provider/provider_records.h"
 
 static char *hash_request(SyncFetch *fetch, SyncHttpRequest *request);
-static char *describe_next(SyncFetch *fetch);
 static bool has_secret(SyncFetch *fetch, const char *text);
 static void begin_anew(SyncFetch *fetch);
 
@@ -158,7 +158,7 @@ sync_provider_note_validator(SyncFetch *fetch)
 		sync_http_shown_url(fetch->request->url, fetch->request->hide_path);
 	validator->etag = etag ? pstrdup(etag) : NULL;
 	validator->modified = modified ? pstrdup(modified) : NULL;
-	validator->next = describe_next(fetch);
+	validator->next = sync_provider_describe_next(fetch);
 	fetch->validators = lappend(fetch->validators, validator);
 	MemoryContextSwitchTo(caller);
 }
@@ -169,10 +169,7 @@ sync_provider_note_validator(SyncFetch *fetch)
 void
 sync_provider_take_unchanged(SyncFetch *fetch)
 {
-	SyncPager *pager = &fetch->pager;
-	char *kind = sync_kit_json_string(fetch->endpoint->page, "kind");
 	MemoryContext caller;
-	JsonbValue *next;
 
 	if (fetch->asked == NULL)
 		ereport(ERROR,
@@ -182,19 +179,33 @@ sync_provider_take_unchanged(SyncFetch *fetch)
 				errdetail("\"%s\" answered with status 304.",
 						  sync_http_shown_url(fetch->request->url,
 											  fetch->request->hide_path)));
-	caller = MemoryContextSwitchTo(fetch->parent_context);
-	next = sync_kit_json_value(sync_kit_json_parse(fetch->asked->next));
-	pager->more = sync_kit_json_boolean(next, "more", false);
+	sync_provider_go_after(fetch, fetch->asked->next, false);
+	caller = MemoryContextSwitchTo(fetch->context);
+	fetch->validators = lappend(fetch->validators, fetch->asked);
+	MemoryContextSwitchTo(caller);
+	fetch->unchanged++;
+}
+
+/*
+ * Go where a page led to that sync_provider_describe_next described; nowhere
+ * after the "last".
+ */
+void
+sync_provider_go_after(SyncFetch *fetch, char *page, bool last)
+{
+	SyncPager *pager = &fetch->pager;
+	char *kind = sync_kit_json_string(fetch->endpoint->page, "kind");
+	MemoryContext caller = MemoryContextSwitchTo(fetch->parent_context);
+	JsonbValue *next = sync_kit_json_value(sync_kit_json_parse(page));
+
+	pager->more = !last && sync_kit_json_boolean(next, "more", false);
 	pager->cursor = sync_kit_json_string(next, "cursor");
 	pager->next_url = sync_kit_json_string(next, "url");
 	pager->number += strcmp(kind, "offset") == 0
 						 ? sync_kit_json_integer(next, "records", 0)
 						 : 1;
 	pager->pages++;
-	MemoryContextSwitchTo(fetch->context);
-	fetch->validators = lappend(fetch->validators, fetch->asked);
 	MemoryContextSwitchTo(caller);
-	fetch->unchanged++;
 }
 
 /*
@@ -228,8 +239,8 @@ hash_request(SyncFetch *fetch, SyncHttpRequest *request)
 /*
  * Where the page at hand leads to, as JSON.
  */
-static char *
-describe_next(SyncFetch *fetch)
+char *
+sync_provider_describe_next(SyncFetch *fetch)
 {
 	SyncPager *pager = &fetch->pager;
 	StringInfoData json;
@@ -238,7 +249,7 @@ describe_next(SyncFetch *fetch)
 	appendStringInfo(&json,
 					 "{\"more\": %s, \"records\": %d",
 					 pager->more ? "true" : "false",
-					 list_length(fetch->records));
+					 sync_provider_count(fetch));
 	if (pager->cursor)
 	{
 		appendStringInfoString(&json, ", \"cursor\": ");
@@ -284,9 +295,11 @@ begin_anew(SyncFetch *fetch)
 	fetch->constant_at = 0;
 	fetch->collected = NIL;
 	fetch->records = NIL;
+	fetch->scanned = false;
 	fetch->record_at = 0;
 	fetch->unchanged = 0;
 	fetch->validators = NIL;
+	sync_provider_keep_anew(fetch);
 	memset(&fetch->pager, 0, sizeof(SyncPager));
 	if (fetch->parent)
 		begin_anew(fetch->parent);

@@ -9,8 +9,11 @@
 
 #include "utils/memutils.h"
 
+#include "provider/provider_known.h"
 #include "provider/provider_records.h"
+#include "provider/provider_scan.h"
 
+static JsonbValue *make_column(SyncFetch *fetch, SyncColumn *column);
 static SyncColumn *find_column(SyncEndpoint *endpoint, const char *name);
 
 /*
@@ -24,10 +27,11 @@ sync_provider_gives(SyncEndpoint *endpoint, const char *name)
 }
 
 /*
- * Say what is wanted of records: columns that the endpoint gives.
+ * Say what is wanted of records: columns that the endpoint gives, and maybe the
+ * "whole" with all of them.
  */
 void
-sync_provider_want(SyncFetch *fetch, List *names)
+sync_provider_want(SyncFetch *fetch, List *names, bool whole)
 {
 	MemoryContext caller = MemoryContextSwitchTo(fetch->context);
 	ListCell *cell;
@@ -44,6 +48,7 @@ sync_provider_want(SyncFetch *fetch, List *names)
 		}
 		fetch->wanted = lappend(fetch->wanted, column);
 	}
+	fetch->scan = whole ? NULL : sync_provider_scan_prepare(fetch);
 	MemoryContextSwitchTo(caller);
 }
 
@@ -59,11 +64,45 @@ sync_provider_value(SyncFetch *fetch, int i)
 	JsonbValue *value;
 
 	if (fetch->endpoint->columns)
-		value = sync_provider_make_column(column, fetch->found, &fetch->scope);
+		value = make_column(fetch, column);
 	else
 		value = sync_kit_json_member(fetch->found, column->name);
 	MemoryContextSwitchTo(caller);
 	return value;
+}
+
+/*
+ * A value that is wanted of the record at hand as text, in the current memory
+ * context, where it takes no conversion to get it; NULL: it is null.
+ */
+bool
+sync_provider_text(SyncFetch *fetch, int i, char **text)
+{
+	return fetch->scanned &&
+		   sync_provider_slice_text(fetch, list_nth(fetch->wanted, i), text);
+}
+
+/*
+ * Read a page: what it says, but maybe its records, in the current memory
+ * context.
+ */
+Jsonb *
+sync_provider_read_page(SyncFetch *fetch, const char *text)
+{
+	Jsonb *rest = fetch->scan ? sync_provider_scan_page(fetch, text) : NULL;
+
+	fetch->scanned = rest != NULL;
+	return rest ? rest : sync_kit_json_parse(text);
+}
+
+/*
+ * How many records the page at hand has.
+ */
+int
+sync_provider_count(SyncFetch *fetch)
+{
+	return fetch->scanned ? sync_provider_scan_count(fetch->scan)
+						  : list_length(fetch->records);
 }
 
 /*
@@ -93,9 +132,8 @@ sync_provider_field(SyncFetch *fetch, const char *name)
 {
 	SyncColumn *column = find_column(fetch->endpoint, name);
 
-	return column
-			   ? sync_provider_make_column(column, fetch->found, &fetch->scope)
-			   : sync_kit_json_member(fetch->found, name);
+	return column ? make_column(fetch, column)
+				  : sync_kit_json_member(fetch->found, name);
 }
 
 /*
@@ -104,6 +142,8 @@ sync_provider_field(SyncFetch *fetch, const char *name)
 int64
 sync_provider_page(SyncFetch *fetch)
 {
+	if (sync_provider_is_reading(fetch))
+		return sync_provider_pages_read(fetch);
 	return fetch->counts.pages + (fetch->streaming ? 1 : 0);
 }
 
@@ -114,6 +154,35 @@ int64
 sync_provider_place(SyncFetch *fetch)
 {
 	return fetch->handed_out;
+}
+
+/*
+ * Error context: what is being fetched, and how far.
+ */
+void
+sync_provider_name_fetch(void *arg)
+{
+	SyncFetch *fetch = arg;
+
+	if (fetch->items)
+		errcontext("while pushing to endpoint \"%s\"", fetch->endpoint->name);
+	else if (fetch->pager.pages > 0)
+		errcontext("while fetching endpoint \"%s\", after page " INT64_FORMAT,
+				   fetch->endpoint->name,
+				   fetch->pager.pages);
+	else
+		errcontext("while fetching endpoint \"%s\"", fetch->endpoint->name);
+}
+
+/*
+ * Make a column of the record at hand.
+ */
+static JsonbValue *
+make_column(SyncFetch *fetch, SyncColumn *column)
+{
+	return fetch->scanned && column->paths
+			   ? sync_provider_slice_column(fetch, column)
+			   : sync_provider_make_column(column, fetch->found, &fetch->scope);
 }
 
 /*

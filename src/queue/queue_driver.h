@@ -88,4 +88,7 @@ extern bool sync_queue_take_held(Relation queue, SyncTask *task);
 extern void sync_queue_renew_held(List *tasks);
 extern void sync_queue_give_back(List *tasks);
 
+/* in queue_report.c */
+extern bool sync_queue_partner_of(const char *queue_id, int64 *partner);
+
 #endif /* QUEUE_DRIVER_H */

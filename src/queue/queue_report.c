@@ -11,6 +11,7 @@
 #include "utils/builtins.h"
 
 #include "kit/kit_spi.h"
+#include "queue/queue_driver.h"
 #include "queue/queue_report.h"
 #include "queue/queue_row.h"
 
@@ -105,4 +106,23 @@ sync_queue_due_since(int64 longer_ms, const char *but)
 		sync_kit_text_params(lengthof(values), values));
 
 	return found->rows[0][0];
+}
+
+/*
+ * Whom a task in the queue is for; false where that is nobody, or there is no such
+ * task.
+ */
+bool
+sync_queue_partner_of(const char *queue_id, int64 *partner)
+{
+	SyncRows *found =
+		sync_kit_spi_rows_own("SELECT timing_partner_id"
+							  " FROM @extschema@.sync_queue"
+							  " WHERE queue_id = $1::bigint",
+							  sync_kit_text_params(1, &queue_id));
+
+	if (found->nrows == 0 || found->rows[0][0] == NULL)
+		return false;
+	*partner = strtoi64(found->rows[0][0], NULL, 10);
+	return true;
 }

@@ -1,0 +1,47 @@
+/*-------------------------------------------------------------------------
+ *
+ * flow_task.h
+ *	  Tasks that fetch what an endpoint gives, page by page, and merge it then.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef FLOW_TASK_H
+#define FLOW_TASK_H
+
+#include "flow/flow_endpoint.h"
+#include "queue/queue_driver.h"
+
+/* A fetch under way */
+typedef struct SyncFetching
+{
+	const char *queue_id;
+	const char *stream; /* its name */
+	int64 tenant;
+	bool has_tenant;
+	Jsonb *params; /* NULL: none */
+	bool full_refresh;
+	SyncEndpointReader *reader;
+	const char *definition; /* of all that decides about what is fetched */
+	int64 npages;			/* that were kept */
+	int64 taken_up;			/* of them, by attempts before, one a parent */
+	int64 places[2];		/* of the parts: the page that was read */
+} SyncFetching;
+
+/* in flow_task.c */
+extern void sync_flow_task_init(void);
+extern Datum sync_flow_task_perform(FunctionCallInfo fcinfo);
+
+/* in flow_pages.c */
+extern void sync_flow_pages_take_up(SyncFetching *fetching);
+extern void sync_flow_pages_keep(SyncFetching *fetching,
+								 int part,
+								 SyncKeptPage *page);
+extern bool sync_flow_pages_next(SyncFetching *fetching,
+								 int part,
+								 int64 *place,
+								 SyncKeptPage *page);
+extern int64 sync_flow_pages_count(SyncFetching *fetching);
+extern void sync_flow_pages_drop(SyncFetching *fetching);
+extern int64 sync_flow_pages_purge(TimestampTz before);
+
+#endif /* FLOW_TASK_H */
