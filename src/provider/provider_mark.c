@@ -138,17 +138,20 @@ sync_provider_begin_mark(SyncFetch *fetch)
 void
 sync_provider_mark_record(SyncFetch *fetch)
 {
-	if (fetch->mark == NULL || has_mode(fetch, "partition"))
+	if (fetch->mark == NULL)
 		return;
 	if (fetch->mark_field == NULL)
 	{
 		char *field =
 			sync_kit_json_string(fetch->endpoint->incremental, "field");
 
-		if (field)
-			fetch->mark_field = MemoryContextStrdup(fetch->context, field);
+		/* of partitions the parents are noted */
+		if (has_mode(fetch, "partition"))
+			field = NULL;
+		fetch->mark_field =
+			MemoryContextStrdup(fetch->context, field ? field : "");
 	}
-	if (fetch->mark_field)
+	if (fetch->mark_field[0])
 		sync_provider_mark_value(
 			fetch,
 			sync_kit_json_text(sync_provider_field(fetch, fetch->mark_field)));

@@ -45,6 +45,7 @@ struct SyncScan
 	SyncSlice *slices; /* of all records, one a slot */
 	int count;		   /* records */
 	int capacity;
+	int hint;			/* the slot that is asked for next, maybe */
 	const char *copied; /* what is before it was copied, or left out */
 	StringInfoData rest;
 };
@@ -159,9 +160,13 @@ sync_provider_scan_find(SyncScan *scan, int record, SyncJsonPath *path)
 	int nslots = list_length(scan->paths);
 	SyncSlice *slices = scan->slices + (size_t) record * nslots;
 
-	for (int slot = 0; slot < nslots; slot++)
-		if (list_nth(scan->paths, slot) == path)
-			return &slices[slot];
+	/* columns are asked for in one order, record by record */
+	if (scan->hint >= nslots || list_nth(scan->paths, scan->hint) != path)
+		for (scan->hint = 0; scan->hint < nslots; scan->hint++)
+			if (list_nth(scan->paths, scan->hint) == path)
+				break;
+	if (scan->hint < nslots)
+		return &slices[scan->hint++];
 	for (int slot = 0; slot < nslots; slot++)
 		if (strcmp(((SyncJsonPath *) list_nth(scan->paths, slot))->text,
 				   path->text) == 0)
