@@ -11,6 +11,9 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
+#include "utils/snapmgr.h"
+
 #include "flow/flow_task.h"
 #include "kit/kit_spi.h"
 
@@ -46,14 +49,12 @@ sync_flow_pages_take_up(SyncFetching *fetching)
 	SyncRows *found =
 		sync_kit_spi_rows_own("SELECT page_number FROM @extschema@.sync_pages"
 							  " WHERE queue_id = $1::bigint"
-							  " ORDER BY definition = $2 AND body IS NOT NULL"
-							  " AND kept_at > now() - " FRESH
-							  ", page_number DESC LIMIT 1",
-							  sync_kit_text_params(lengthof(values), values));
+							  " ORDER BY page_number DESC LIMIT 1",
+							  sync_kit_text_params(1, values));
 
 	if (found->nrows == 0)
 		return;
-	fetching->npages = strtoi64(found->rows[0][0], NULL, 10);
+	fetching->last = strtoi64(found->rows[0][0], NULL, 10);
 	if (sync_kit_spi_run_own("SELECT FROM @extschema@.sync_pages"
 							 " WHERE queue_id = $1::bigint AND NOT"
 							 " (definition = $2 AND body IS NOT NULL"
@@ -91,6 +92,10 @@ sync_flow_pages_take_up(SyncFetching *fetching)
 		sync_provider_take_up(parts[part]->fetch, stored);
 		fetching->taken_up += list_length(stored);
 	}
+	CommandCounterIncrement();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	fetching->npages = sync_flow_pages_count(fetching);
+	PopActiveSnapshot();
 }
 
 /*
@@ -113,8 +118,12 @@ sync_flow_pages_keep(SyncFetching *fetching, int part, SyncKeptPage *page)
 	};
 
 	if (page->anew)
+	{
 		sync_flow_pages_drop(fetching);
-	values[1] = psprintf(INT64_FORMAT, ++fetching->npages);
+		fetching->npages = 0;
+	}
+	fetching->npages++;
+	values[1] = psprintf(INT64_FORMAT, ++fetching->last);
 	(void)
 		sync_kit_spi_run_own("INSERT INTO @extschema@.sync_pages (queue_id, page_number, part,"
 							 " definition, parent, constant, lines, last, next, body) "

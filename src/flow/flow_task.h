@@ -22,7 +22,8 @@ typedef struct SyncFetching
 	bool full_refresh;
 	SyncEndpointReader *reader;
 	const char *definition; /* of all that decides about what is fetched */
-	int64 npages;			/* that were kept */
+	int64 last;				/* number of a page that was given */
+	int64 npages;			/* that are kept */
 	int64 taken_up;			/* of them, by attempts before, one a parent */
 	int64 places[2];		/* of the parts: the page that was read */
 } SyncFetching;
