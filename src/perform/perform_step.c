@@ -8,14 +8,19 @@
 #include "postgres.h"
 
 #include "miscadmin.h"
+#include "utils/resowner.h"
 #include "utils/timestamp.h"
 
 #include "http/http.h"
 #include "perform/perform_drive.h"
 #include "shmem/shmem_driven.h"
 
+/* of what a step asks of the server, since no transaction is: the hash of a secret */
+static ResourceOwner owner = NULL;
+
 static TimestampTz step_all(void);
 static void step(SyncDriven *driven);
+static void release_owner(void);
 static void give_up_cancelled(void);
 static void fail(SyncDriven *driven, const char *message);
 
@@ -85,8 +90,12 @@ static void
 step(SyncDriven *driven)
 {
 	MemoryContext caller = MemoryContextSwitchTo(driven->context);
+	ResourceOwner former = CurrentResourceOwner;
 	int64 wait_ms = -1;
 
+	if (owner == NULL)
+		owner = ResourceOwnerCreate(NULL, "sync steps");
+	CurrentResourceOwner = owner;
 	/* a cancel waits until all have been stepped */
 	HOLD_CANCEL_INTERRUPTS();
 	PG_TRY();
@@ -114,9 +123,25 @@ step(SyncDriven *driven)
 		driven->error = CopyErrorData();
 		FlushErrorState();
 		driven->next = DRIVEN_FINISH;
+		CurrentResourceOwner = former;
+		release_owner();
 	}
 	PG_END_TRY();
+	CurrentResourceOwner = former;
 	MemoryContextSwitchTo(caller);
+}
+
+/*
+ * Give back what a step has left that raised.
+ */
+static void
+release_owner(void)
+{
+	ResourceOwnerRelease(owner, RESOURCE_RELEASE_BEFORE_LOCKS, false, true);
+	ResourceOwnerRelease(owner, RESOURCE_RELEASE_LOCKS, false, true);
+	ResourceOwnerRelease(owner, RESOURCE_RELEASE_AFTER_LOCKS, false, true);
+	ResourceOwnerDelete(owner);
+	owner = NULL;
 }
 
 /*
