@@ -1,0 +1,40 @@
+#!/bin/bash
+#
+# http.sh: measure requests through the queue beside bare libcurl, both against a local
+# nginx, one after the other on one machine.
+#
+# Sets up what is missing (nginx, as a package; the one it starts is private), builds,
+# and starts a server.  Takes a minute or two, and wants the machine to itself.  It ends
+# with a table in Markdown.
+#
+#   REQUESTS=20000     how many
+#   REPS=3             how often, of which the median counts
+#   PG_CONFIG, KEEP    as for check.sh
+
+. "$(dirname "$0")/../run/sandbox.sh"
+
+"$RUN/setup.sh" server
+command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] ||
+	DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends nginx-light >/dev/null ||
+	die "nginx is needed, and could not be installed"
+say "building"
+open_sandbox tmp_bench
+build_extension
+bindir=$("$PG_CONFIG" --bindir)
+export PGHOST=$TMPDIR PGPORT=5432 PGUSER=postgres PGDATABASE=postgres PGDATA=$SANDBOX/data
+# shellcheck disable=SC2046 # curl-config gives several words
+ordinary cc -O2 -o "$SANDBOX/http_ref" "$TREE/test/bench/http/ref.c" $(curl-config --libs)
+
+say "starting a server"
+ordinary "$bindir/initdb" -D "$PGDATA" -U postgres -A trust -E UTF8 --locale=C.UTF-8 >"$LOGS/initdb.log"
+ordinary cp "$TREE/test/bench/http/server.conf" "$PGDATA/postgresql.auto.conf"
+(
+	# as few descriptors as usual
+	ulimit -n 1024
+	ordinary "$bindir/pg_ctl" -D "$PGDATA" -l "$LOGS/server.log" -w start >/dev/null \
+		-o "-p $PGPORT -c listen_addresses= -c unix_socket_directories=$TMPDIR"
+)
+
+say "measuring"
+ordinary env PATH="$bindir:/usr/sbin:$PATH" REQUESTS="${REQUESTS-20000}" REPS="${REPS-3}" \
+	python3 "$TREE/test/bench/http/bench.py" "$SANDBOX"
