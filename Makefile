@@ -12,6 +12,9 @@
 #
 DEVELOPER_GOALS = demo check lint format matrix asan coverage bench-progress bench-upsert bench-queue
 
+# and requests beside bare libcurl:
+DEVELOPER_GOALS += bench-http
+
 # and one that builds nothing:
 DEVELOPER_GOALS += fake
 
@@ -25,6 +28,9 @@ $(filter-out bench-%,$(DEVELOPER_GOALS)):
 
 bench-progress bench-upsert bench-queue:
 	@test/bench/$(@:bench-%=%).sh
+
+bench-http:
+	@test/bench/http.sh
 
 # A goal of PGXS that is named beside them gets a make of its own.
 $(filter-out $(DEVELOPER_GOALS),$(MAKECMDGOALS)):
