@@ -42,18 +42,20 @@ sync_flow_ask(SyncStream *stream, const int64 *tenant, Jsonb *params)
 				errdetail("Its source is no endpoint."));
 	if (stream->endpoint == NULL)
 		return;
-	if (params && (stream->mode == SYNC_MODE_MIRROR ||
-				   stream->mode == SYNC_MODE_SOFT_DELETE))
+	if (params && JB_ROOT_COUNT(params) > 0)
+		stream->endpoint->asked = JsonbToCString(NULL, &params->root, 0);
+	if (stream->endpoint->asked &&
+		(stream->mode == SYNC_MODE_MIRROR ||
+		 stream->mode == SYNC_MODE_SOFT_DELETE) &&
+		!sync_flow_scope_is_told(stream))
 		ereport(ERROR,
 				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("%s cannot be run with params of its own",
 					   stream->label),
-				errdetail("Its mode is %s, and what other params give would be gone.",
+				errdetail("Its mode is %s, and what other params give would be gone: none of them is in its key.",
 						  sync_flow_mode_name(stream->mode)),
 				errhint("Let the stream say them, or choose mode upsert."));
 	stream->endpoint->tenant = tenant;
-	if (params)
-		stream->endpoint->asked = JsonbToCString(NULL, &params->root, 0);
 }
 
 /*
@@ -124,26 +126,6 @@ sync_flow_endpoint_check(SyncEndpointReader *reader)
 						   name),
 					errhint("Column columns of sync_endpoints has the names."));
 	}
-}
-
-/*
- * The condition that a row "t" of the target is of the tenant, as SQL.
- */
-char *
-sync_flow_endpoint_scope(SyncFlow *flow)
-{
-	const char *column = flow->stream->endpoint->tenant_column;
-	TupleDesc columns = RelationGetDescr(flow->target->relation);
-
-	for (int i = 0; i < columns->natts; i++)
-		if (!TupleDescAttr(columns, i)->attisdropped &&
-			strcmp(NameStr(TupleDescAttr(columns, i)->attname), column) == 0)
-			return psprintf("t.%s %s %s",
-							sync_kit_quote(column),
-							sync_kit_order_equality(TupleDescAttr(columns, i)
-														->atttypid),
-							quote_literal_cstr(flow->fetched->tenant));
-	elog(ERROR, "no column \"%s\"", column);
 }
 
 /*

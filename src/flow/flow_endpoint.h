@@ -81,7 +81,6 @@ extern void sync_flow_endpoint_check(SyncEndpointReader *reader);
 extern const char *sync_flow_endpoint_columns(SyncStream *stream);
 extern JsonbValue *sync_flow_endpoint_params(SyncStream *stream,
 											 SyncEndpoint *endpoint);
-extern char *sync_flow_endpoint_scope(SyncFlow *flow);
 extern const char *sync_flow_endpoint_digest(SyncFlow *flow,
 											 SyncEndpoint *endpoint);
 
@@ -112,5 +111,9 @@ extern SyncKnown *sync_flow_known_apply(SyncFlow *flow,
 extern void sync_flow_known_store(SyncFlow *flow,
 								  SyncEndpointPart *part,
 								  SyncKnown *known);
+
+/* in flow_scope.c */
+extern bool sync_flow_scope_is_told(SyncStream *stream);
+extern char *sync_flow_scope(SyncFlow *flow);
 
 #endif /* FLOW_ENDPOINT_H */

@@ -68,8 +68,7 @@ sync_flow_fetch_begin(SyncFlow *flow, bool full_refresh)
 		if (reader->known && reader->whole)
 			look_ahead(reader);
 	}
-	if (flow->stream->endpoint->tenant_column)
-		flow->merge.scope = sync_flow_endpoint_scope(flow);
+	flow->merge.scope = sync_flow_scope(flow);
 	flow->merge.partial =
 		reader->partial ||
 		(reader->whole && sync_provider_unchanged(reader->given.fetch) > 0 &&
@@ -94,8 +93,7 @@ sync_flow_fetch_open(SyncFlow *flow, bool full_refresh)
 				errhint("Give it: timing_partner_id => 7."));
 	if (given->tenant)
 		reader->tenant = psprintf(INT64_FORMAT, *given->tenant);
-	if (given->tenant_column)
-		flow->merge.scope = sync_flow_endpoint_scope(flow);
+	flow->merge.scope = sync_flow_scope(flow);
 	reader->at = &reader->given;
 	open_part(reader, &reader->given);
 	reader->given.since =
