@@ -159,6 +159,8 @@ sync_flow_fetch_describe(SyncFlow *flow, SyncRun *run)
 	if (reader == NULL || reader->given.fetch == NULL)
 		return;
 	sync_flow_since_describe(reader->given.since, run);
+	if (flow->stream->endpoint->asked)
+		sync_history_add_detail(run, "params", flow->stream->endpoint->asked);
 	counts = *sync_provider_counts(reader->given.fetch);
 	if (reader->removed.fetch)
 	{

@@ -271,7 +271,7 @@ describe(SyncFlow *flow, SyncEndpointReader *reader)
 					 "%s %s " INT64_FORMAT,
 					 sync_flow_endpoint_digest(flow, reader->given.endpoint),
 					 given->asked ? given->asked : "",
-					 sync_history_last(&run));
+					 sync_history_last(&run, given->asked));
 	if (reader->removed.endpoint)
 		appendStringInfo(&text,
 						 " %s",

@@ -122,7 +122,7 @@ extern SyncRows *sync_history_failures(const char *since, int max);
 /* in history_look.c */
 extern SyncRows *sync_history_without_job(const char *since);
 extern int64 sync_history_rows_before(const SyncRun *run);
-extern int64 sync_history_last(const SyncRun *run);
+extern int64 sync_history_last(const SyncRun *run, const char *params);
 extern char *sync_history_of_tenant(ParamListInfo params);
 extern char *sync_history_given_up_task(int64 queue_id);
 

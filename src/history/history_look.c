@@ -35,17 +35,19 @@ sync_history_rows_before(const SyncRun *run)
 
 /*
  * The identity of the last run that did the same, for the same tenant, and
- * succeeded; 0 where history knows of none.
+ * succeeded; 0 where history knows of none.  Of those with parameters, a JSON
+ * object, only the ones with these count; NULL: all do.
  */
 int64
-sync_history_last(const SyncRun *run)
+sync_history_last(const SyncRun *run, const char *params)
 {
-	const char *values[] = {run->operation, run->subject, run->tenant};
+	const char *values[] = {run->operation, run->subject, run->tenant, params};
 	SyncRows *found =
 		sync_kit_spi_rows_own("SELECT history_id FROM @extschema@.sync_history"
 							  " WHERE operation = $1 AND subject = $2"
 							  " AND timing_partner_id IS NOT DISTINCT FROM $3::bigint"
 							  " AND status = 'success' AND queue_id IS NULL"
+							  " AND ($4 IS NULL OR coalesce(details -> 'params', $4::jsonb) = $4::jsonb)"
 							  " ORDER BY history_id DESC LIMIT 1",
 							  sync_kit_text_params(lengthof(values), values));
 
