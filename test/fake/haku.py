@@ -37,7 +37,7 @@ class Api:
         if path == ["events"]:
             return self.page(request, "events", self.events)
         if len(path) == 3 and path[0] == "events" and path[2] == "participants":
-            return self.page(request, "participants", self.participants)
+            return self.page(request, "participants", self.participants if path[1] == "1" else [])
         if len(path) == 4 and path[2] == "registrations":
             return self.registration(path[3])
         return Answer({"message": "Not found"}, 404)

@@ -27,7 +27,7 @@ class Api:
         self.tokens, self.refresh, self.made = set(), {"refresh-0"}, 0
         self.events = [event(n) for n in range(switches.number("events", 5))]
         self.participants = {e["eventId"]: [
-            {"id": 1000 + n, "eventId": e["eventId"], "subEventId": e["subEvents"]["data"][0]["subEventId"], "bib": str(n),
+            {"id": 1000 * (int(e["eventId"]) - 90209) + n, "eventId": e["eventId"], "subEventId": e["subEvents"]["data"][0]["subEventId"], "bib": str(n),
              "firstName": "First%d" % n, "lastName": "Last%d" % n, "email": "p%d@example.org" % n, "gender": [0, 1, 2, 9][n % 4],
              "dateOfBirth": "1985-02-%02d" % (n % 28 + 1), "lastModifiedDate": "2026-06-02T12:00:00+00:00"}
             for n in range(1, switches.number("participants", 4) + 1)] for e in self.events}

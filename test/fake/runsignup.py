@@ -33,7 +33,7 @@ def participant(event, n):
                  "email": "p%d@example.org" % n, "dob": "1990-04-%02d" % (n % 28 + 1), "gender": "FMX"[n % 3],
                  "phone": "503-555-%04d" % n, "profile_image_url": None,
                  "address": {"street": "%d Quay Ln" % n, "city": "Salem", "state": "OR", "zipcode": "97301", "country_code": "US"}},
-        "registration_id": 880000 + n, "event_id": event, "rsu_transaction_id": 4000 + n, "transaction_id": "zz_%d_0" % n,
+        "registration_id": 880000 + 1000 * (event - 71001) + n, "event_id": event, "rsu_transaction_id": 4000 + n, "transaction_id": "zz_%d_0" % n,
         "bib_num": n if n % 4 else None, "chip_num": None, "age": 35, "registration_date": "3/%d/2026 09:15" % (n % 28 + 1),
         "team_id": None, "team_name": None, "last_modified": 1772614500 + n, "imported": "FT"[n % 2],
         "race_fee": "$1,040.00" if n == 1 else "$40.00", "processing_fee": "$2.40", "amount_paid": "$42.40"}

@@ -52,6 +52,32 @@ watch_clock() {
 	done
 }
 
+# Say how far the queue is, each time that there is something new, until nothing is left.
+watch_queue() {
+	local line= last= deadline=$((SECONDS + 120))
+	while [[ $line != *" 0 in the queue"* ]]; do
+		[ $SECONDS -lt $deadline ] || die "tasks are not done; the server's log is $LOGS/server.log"
+		line=$(ordinary "$bindir/psql" -XAtqf "$RUN/demo_race_watch.sql" demo)
+		[ "$line" = "$last" ] || echo "$line"
+		last=$line
+		sleep 0.25
+	done
+}
+
+# Start the fake providers, and leave the SQL that points the extension to them.
+start_fakes() {
+	export FAKE_PORT=$((20000 + RANDOM % 10000))
+	"$RUN/fake.sh" >"$TMPDIR/fakes.sql" 2>"$LOGS/fakes.log" &
+	fakes=$!
+	for ((port = FAKE_PORT; port < FAKE_PORT + 8; port++)); do
+		until (: </dev/tcp/127.0.0.1/$port) 2>/dev/null; do
+			kill -0 $fakes 2>/dev/null || die "the fake providers did not start: $(cat "$LOGS/fakes.log")"
+			sleep 0.1
+		done
+	done
+	grep -v '^SET' "$TMPDIR/fakes.sql" | ordinary "$bindir/psql" -Xq -v ON_ERROR_STOP=1 demo
+}
+
 "$RUN/setup.sh" server
 with_cron=yes
 "$RUN/setup.sh" cron || with_cron=
@@ -69,9 +95,12 @@ ordinary cat >>"$SANDBOX/data/postgresql.conf" <<-END
 	shared_preload_libraries = '${with_cron:+pg_cron, }sync_ext'
 	sync_ext.databases = 'demo'
 	sync_ext.workers = 1
+	sync_ext.http_private_networks = '127.0.0.0/8'
+	sync_ext.credential_key_file = '$SANDBOX/data/sync_ext.key'
 	${with_cron:+cron.database_name = 'demo'}
 	${with_cron:+cron.use_background_workers = on}
 END
+openssl rand -hex 32 2>/dev/null | ordinary sh -c "umask 077; cat >'$SANDBOX/data/sync_ext.key'"
 ordinary "$bindir/pg_ctl" -D "$SANDBOX/data" -l "$LOGS/server.log" -w start >/dev/null
 export PGHOST=$TMPDIR PGUSER=postgres PGCLIENTENCODING=UTF8 PAGER=
 ordinary "$bindir/createdb" demo
@@ -92,5 +121,14 @@ if [ "$with_cron" ]; then
 else
 	say "schedules: left out, since pg_cron is not installed and could not be"
 fi
+
+say "race timing: two partners, five providers (fakes of them, on this machine)"
+start_fakes
+for step in pull participants push results publish; do
+	show demo_race_$step.sql
+	watch_queue
+done
+show demo_race_end.sql
+kill $fakes
 ordinary "$bindir/pg_ctl" -D "$SANDBOX/data" -m fast -w stop >/dev/null
 say "done: the server is stopped and removed"
