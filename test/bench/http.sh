@@ -1,22 +1,22 @@
 #!/bin/bash
 #
 # http.sh: measure requests through the queue beside bare libcurl, both against a local
-# nginx, one after the other on one machine.
+# nginx; many records of a provider into a table beside a client in Python; and many
+# partners of a slow provider; one after the other on one machine.
 #
 # Sets up what is missing (nginx, as a package; the one it starts is private), builds,
-# and starts a server.  Takes a minute or two, and wants the machine to itself.  It ends
+# and starts a server.  Takes some minutes, and wants the machine to itself.  It ends
 # with a table in Markdown.
 #
 #   REQUESTS=20000     how many
+#   RECORDS=1000000    of the provider
 #   REPS=3             how often, of which the median counts
 #   PG_CONFIG, KEEP    as for check.sh
 
 . "$(dirname "$0")/../run/sandbox.sh"
 
 "$RUN/setup.sh" server
-command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] ||
-	DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends nginx-light >/dev/null ||
-	die "nginx is needed, and could not be installed"
+"$RUN/setup.sh" http
 say "building"
 open_sandbox tmp_bench
 build_extension
@@ -36,5 +36,5 @@ ordinary cp "$TREE/test/bench/http/server.conf" "$PGDATA/postgresql.auto.conf"
 )
 
 say "measuring"
-ordinary env PATH="$bindir:/usr/sbin:$PATH" REQUESTS="${REQUESTS-20000}" REPS="${REPS-3}" \
+ordinary env PATH="$bindir:/usr/sbin:$PATH" REQUESTS="${REQUESTS-20000}" REPS="${REPS-3}" RECORDS="${RECORDS-1000000}" \
 	python3 "$TREE/test/bench/http/bench.py" "$SANDBOX"

@@ -87,6 +87,12 @@ want_bench() {
 	want python3-sqlalchemy /usr/bin/python3 -c 'import sqlalchemy'
 }
 
+want_http() {
+	want nginx-light test -x /usr/sbin/nginx
+	want python3-psycopg2 /usr/bin/python3 -c 'import psycopg2'
+	want python3-requests /usr/bin/python3 -c 'import requests'
+}
+
 want_queue() {
 	local pg_config
 	want npm command -v npm

@@ -11,6 +11,9 @@ import time
 SANDBOX = pathlib.Path(sys.argv[1])
 REQUESTS = int(os.environ["REQUESTS"])
 REPS = int(os.environ["REPS"])
+RECORDS = int(os.environ["RECORDS"])
+PARTNERS, PAGES, LATENCY_MS = 200, 5, 100
+HERE = pathlib.Path(__file__).parent
 TICK = os.sysconf("SC_CLK_TCK")
 NGINX = """
 worker_processes 1; daemon off; pid {dir}/pid; error_log {dir}/error.log crit;
@@ -93,6 +96,70 @@ def queue(url):
 queue.before = 0
 
 
+def start_provider():
+    provider = subprocess.Popen(["python3", "-B", HERE / "participants_server.py", "0", str(RECORDS)],
+                                stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    return provider, "http://127.0.0.1:" + provider.stdout.readline().split()[-1]
+
+
+def stream(url):
+    """The stream into an empty table, in this session."""
+    psql("TRUNCATE participants")
+    psql("DELETE FROM sync_watermarks")
+    start = time.time()
+    used = psql("SELECT sync_run('participants', timing_partner_id => 7);"
+                " SELECT pg_read_file('/proc/' || pg_backend_pid() || '/stat')").rsplit(")", 1)[1].split()
+    return time.time() - start, (int(used[11]) + int(used[12])) / TICK
+
+
+def by_hand(url):
+    psql("TRUNCATE participants_by_hand")
+    start, before = time.time(), os.times()
+    subprocess.run(["/usr/bin/python3", HERE / "participants_client.py", url + "/race/501/participants", "participants_by_hand"], check=True)
+    after = os.times()
+    return time.time() - start, after.children_user + after.children_system - before.children_user - before.children_system
+
+
+def participants():
+    provider, url = start_provider()
+    try:
+        subprocess.run(["psql", "-Xq", "-v", f"url={url}", "-f", HERE / "participants.sql"], check=True, stdout=subprocess.DEVNULL)
+        print(f"\n{RECORDS} participants in pages of 1,000 into an empty table with its key, median of {REPS}\n")
+        print("| | seconds | CPU seconds of the client or backend |")
+        print("| --- | --- | --- |")
+        for name, run in (("a stream", stream), ("requests, json, COPY by hand", by_hand)):
+            runs = [run(url) for _ in range(REPS)]
+            print(f"| {name} | {statistics.median(r[0] for r in runs):.2f} | {statistics.median(r[1] for r in runs):.2f} |", flush=True)
+        partners(url)
+    finally:
+        provider.stdin.close()
+        provider.wait()
+
+
+def partners(url):
+    """Fetches of many partners at once, from a provider that takes its time."""
+    psql(f"""INSERT INTO sync_providers (provider_name, base_url) VALUES ('slow', '{url}');
+        INSERT INTO sync_endpoints (endpoint_name, provider_name, path, query, page, records, columns, key) VALUES
+        ('slow_rows', 'slow', '/slow', '{{"ms": "{LATENCY_MS}", "last": "{PAGES * 20 - 1}"}}',
+         '{{"kind": "page", "param": "page", "size_param": "size", "size": 20}}',
+         '{{"paths": "$.data[*]"}}', '{{"id": "$.id", "name": "$.name"}}', '{{id}}');
+        CREATE TABLE slow_rows (timing_partner_id bigint, id int, name text, PRIMARY KEY (timing_partner_id, id));
+        SELECT sync_create_stream('slow', 'slow_rows', endpoint => 'slow_rows', tenant_column => 'timing_partner_id')""")
+    runs = []
+    for _ in range(REPS):
+        psql("TRUNCATE slow_rows")
+        start = time.time()
+        psql("SELECT count(sync_enqueue('fetch', '{\"stream\": \"slow\"}', timing_partner_id => n, provider_name => 'slow'))"
+             f" FROM generate_series(1, {PARTNERS}) AS n")
+        while psql("SELECT count(*) FROM sync_queue") != "0":
+            time.sleep(0.02)
+        runs.append(time.time() - start)
+    rows = psql("SELECT count(*) FROM slow_rows")
+    expected = PAGES * LATENCY_MS / 1000
+    print(f"\n{PARTNERS} partners, {PAGES} pages of {LATENCY_MS} ms each: {statistics.median(runs):.2f} s"
+          f" ({statistics.median(runs) / expected:.1f} times the pages one after the other), {rows} rows")
+
+
 def main():
     psql("CREATE EXTENSION sync_ext")
     while psql("SELECT count(*) FROM sync_stat_workers") == "0":
@@ -108,6 +175,7 @@ def main():
             used = statistics.median(r[1] for r in runs)
             print(f"| {name} | {REQUESTS / seconds:,.0f} | {used * 1000 / REQUESTS:.3f} |"
                   f" {sum(r[2] for r in runs)} | {sum(r[3] for r in runs)} |", flush=True)
+        participants()
     finally:
         nginx.terminate()
         nginx.wait()

@@ -1,4 +1,5 @@
 -- A table of participants, and the stream that fills it.
+SET client_min_messages = warning;
 DROP TABLE IF EXISTS participants, participants_by_hand;
 CREATE TABLE participants (timing_partner_id bigint, registration_id bigint, race_id bigint, event_id bigint, user_id bigint, first_name text,
 	middle_name text, last_name text, email text, birth_date date, gender text, phone text, city text, state text, country text, bib integer,
