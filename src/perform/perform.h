@@ -60,7 +60,6 @@ extern bool sync_perform_batch(SyncRound *round,
 							   int max,
 							   int max_driven,
 							   int kinds);
-extern void sync_perform_check_constraints_at_once(void);
 extern void sync_perform_offer_back(SyncTask *task);
 extern void sync_perform_external(SyncRound *round);
 extern bool sync_perform_sweep(SyncRound *round);
@@ -101,6 +100,9 @@ extern void sync_perform_drive_wait(TimestampTz due, bool session, bool settle);
 /* in perform_let_go.c */
 extern void sync_perform_let_go(void);
 extern void sync_perform_let_go_at_exit(void);
+
+/* in perform_apart.c */
+extern void sync_perform_check_constraints_at_once(void);
 
 /* in perform_job.c */
 extern void sync_perform_job_init(void);

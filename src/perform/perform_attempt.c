@@ -18,6 +18,7 @@
 #include "utils/acl.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
+#include "utils/portal.h"
 #include "utils/resowner.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
@@ -61,6 +62,7 @@ sync_perform_attempt(SyncRound *round,
 
 	memset(result, 0, sizeof(*result));
 	result->started_at = GetCurrentTimestamp();
+	sync_perform_check_constraints_at_once();
 	/* a cancel that came too late was not meant for this one */
 	if (!round->session)
 		QueryCancelPending = false;
@@ -84,6 +86,9 @@ sync_perform_attempt(SyncRound *round,
 	CurrentResourceOwner = owner;
 	at_work = NULL;
 	sync_perform_leave_job();
+	/* a session's own cursors are open, too */
+	if (!round->session)
+		PortalHashTableDeleteAll();
 	result->finished_at = GetCurrentTimestamp();
 	if (result->error)
 		judge(round, task, result);

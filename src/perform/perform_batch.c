@@ -9,9 +9,7 @@
 
 #include "access/table.h"
 #include "access/xact.h"
-#include "commands/trigger.h"
 #include "miscadmin.h"
-#include "nodes/parsenodes.h"
 #include "pgstat.h"
 #include "utils/guc.h"
 #include "utils/snapmgr.h"
@@ -64,7 +62,6 @@ sync_perform_batch(SyncRound *round, int max, int max_driven, int kinds)
 	worked |= tasks != NIL;
 	if (tasks)
 	{
-		sync_perform_check_constraints_at_once();
 		if (!round->session)
 			report(linitial(tasks));
 		/* there may be enough for another, who does the same */
@@ -81,7 +78,9 @@ sync_perform_batch(SyncRound *round, int max, int max_driven, int kinds)
 		SyncTask *task = lfirst(cell);
 		SyncResult result;
 
-		if (!sync_perform_joins(task, &of_job))
+		/* what one leaves open in a transaction is not for another role */
+		if (task->run_as != ((SyncTask *) linitial(tasks))->run_as ||
+			!sync_perform_joins(task, &of_job))
 		{
 			sync_perform_offer_back(task);
 			continue;
@@ -141,7 +140,6 @@ sync_perform_external(SyncRound *round)
 	SyncResult result;
 
 	sync_perform_forget_handlers();
-	sync_perform_check_constraints_at_once();
 	task->worker_pid = MyProcPid;
 	task->operation = sync_queue_operation(task->operation_type);
 	PushActiveSnapshot(GetTransactionSnapshot());
@@ -198,23 +196,6 @@ sync_perform_sweep(SyncRound *round)
 		PopActiveSnapshot();
 	}
 	return true;
-}
-
-/*
- * Have constraints checked with each statement of this transaction.  At commit
- * it would be too late to know whose task it was, and the functions that are
- * then called would have more rights than it had.
- */
-void
-sync_perform_check_constraints_at_once(void)
-{
-	ConstraintsSetStmt statement = {
-		.type = T_ConstraintsSetStmt,
-		.constraints = NIL,
-		.deferred = false,
-	};
-
-	AfterTriggerSetState(&statement);
 }
 
 /*

@@ -9,6 +9,7 @@
 #ifndef WORKER_H
 #define WORKER_H
 
+#include "nodes/pg_list.h"
 #include "storage/latch.h"
 #include "utils/wait_event.h"
 
@@ -25,6 +26,9 @@ extern PGDLLEXPORT void sync_worker_launcher_main(Datum unused);
 
 /* in worker_loop.c */
 extern PGDLLEXPORT void sync_worker_main(Datum unused);
+
+/* in worker_locks.c */
+extern void sync_worker_release_locks(void);
 
 /* in worker_databases.c */
 extern List *sync_worker_databases(void);

@@ -83,6 +83,7 @@ sync_worker_main(Datum unused)
 	while (is_wanted())
 	{
 		outcome = try_round();
+		sync_worker_release_locks();
 		if (outcome == OUTCOME_LEAVE)
 			break;
 		if (outcome != OUTCOME_WORKED)
