@@ -103,6 +103,7 @@ extern void sync_perform_let_go_at_exit(void);
 
 /* in perform_apart.c */
 extern void sync_perform_check_constraints_at_once(void);
+extern void sync_perform_shorten(ErrorData *error);
 
 /* in perform_job.c */
 extern void sync_perform_job_init(void);

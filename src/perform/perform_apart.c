@@ -1,16 +1,23 @@
 /*-------------------------------------------------------------------------
  *
  * perform_apart.c
- *	  What keeps a task from those that share its transaction.
+ *	  What keeps a task from those that share its transaction, and from whoever
+ *	  settles it.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
 #include "commands/trigger.h"
+#include "mb/pg_wchar.h"
 #include "nodes/parsenodes.h"
 
 #include "perform/perform.h"
+
+/* so many bytes of each text of an error are kept */
+#define TEXT_MAX 65536
+
+static void clip(char *text);
 
 /*
  * Have constraints checked with each statement of the attempt that follows,
@@ -28,4 +35,29 @@ sync_perform_check_constraints_at_once(void)
 	};
 
 	AfterTriggerSetState(&statement);
+}
+
+/*
+ * Cut off what is too long of an error, a copy, to be kept in queue, history and
+ * alerts.
+ */
+void
+sync_perform_shorten(ErrorData *error)
+{
+	clip(error->message);
+	clip(error->detail);
+	clip(error->hint);
+	clip(error->context);
+}
+
+/*
+ * Cut a text off, between characters.
+ */
+static void
+clip(char *text)
+{
+	size_t length = text ? strlen(text) : 0;
+
+	if (length > TEXT_MAX)
+		text[pg_mbcliplen(text, (int) length, TEXT_MAX)] = '\0';
 }

@@ -80,6 +80,7 @@ sync_perform_attempt(SyncRound *round,
 		result->error = CopyErrorData();
 		FlushErrorState();
 		RollbackAndReleaseCurrentSubTransaction();
+		sync_perform_shorten(result->error);
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(caller);

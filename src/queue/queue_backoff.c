@@ -14,6 +14,8 @@
 
 #include "queue/queue_row.h"
 
+static TimestampTz later(TimestampTz now, double ms);
+
 /*
  * Is a task tried again that failed with that SQLSTATE?  Not after its last
  * attempt, nor where its operation type does not name the error.  Where it
@@ -62,9 +64,21 @@ sync_queue_next_attempt(const SyncTask *task, TimestampTz now)
 
 	if (task->retry_at > 0)
 		return Min(Max(task->retry_at, now),
-				   now + (TimestampTz) (operation->backoff_cap_ms * 1000));
+				   later(now, operation->backoff_cap_ms));
 	wait = Min(wait, operation->backoff_cap_ms);
 	wait *=
 		1 - operation->backoff_jitter * pg_prng_double(&pg_global_prng_state);
-	return now + (TimestampTz) (wait * 1000);
+	return later(now, wait);
+}
+
+/*
+ * So long after "now", or the end of time.
+ */
+static TimestampTz
+later(TimestampTz now, double ms)
+{
+	const TimestampTz last = END_TIMESTAMP - 1;
+
+	return ms * 1000 < (double) (last - now) ? now + (TimestampTz) (ms * 1000)
+											 : last;
 }

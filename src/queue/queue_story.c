@@ -8,16 +8,21 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
+#include "utils/json.h"
 #include "utils/rel.h"
+#include "utils/resowner.h"
 #include "utils/timestamp.h"
 
 #include "queue/queue_row.h"
 
+static Datum whole_task(Relation queue, const SyncTask *task);
+static Datum reason(const char *message);
 static char *text_of(Relation queue, HeapTuple tuple, AttrNumber number);
 
 /*
@@ -45,13 +50,52 @@ sync_queue_story(const SyncTask *task, const char *status)
 }
 
 /*
- * The whole task as details of its history, so that sync_retry has it.
+ * The whole task as details of its history, so that sync_retry has it.  One that
+ * is too large for that is to leave all the same: then they say why it is not
+ * there.
  */
 Datum *
 sync_queue_keep(Relation queue, const SyncTask *task)
 {
-	ParamListInfo params = makeParamList(1);
+	MemoryContext caller = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
 	Datum *details = palloc(sizeof(Datum));
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(caller);
+	PG_TRY();
+	{
+		*details = whole_task(queue, task);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		ErrorData *error;
+
+		MemoryContextSwitchTo(caller);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(caller);
+		CurrentResourceOwner = owner;
+		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) ==
+			ERRCODE_OPERATOR_INTERVENTION)
+			ReThrowError(error);
+		*details = reason(error->message);
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(caller);
+	CurrentResourceOwner = owner;
+	return details;
+}
+
+/*
+ * The whole task as jsonb, in the current memory context.
+ */
+static Datum
+whole_task(Relation queue, const SyncTask *task)
+{
+	ParamListInfo params = makeParamList(1);
 	char *text = NULL;
 
 	sync_queue_param(params,
@@ -63,8 +107,22 @@ sync_queue_keep(Relation queue, const SyncTask *task)
 						  params,
 						  sync_queue_take_text,
 						  &text);
-	*details = DirectFunctionCall1(jsonb_in, CStringGetDatum(text));
-	return details;
+	return DirectFunctionCall1(jsonb_in, CStringGetDatum(text));
+}
+
+/*
+ * Why a task is not kept, as jsonb, in the current memory context.
+ */
+static Datum
+reason(const char *message)
+{
+	StringInfoData text;
+
+	initStringInfo(&text);
+	appendStringInfoString(&text, "{\"not_kept\": ");
+	escape_json(&text, message);
+	appendStringInfoChar(&text, '}');
+	return DirectFunctionCall1(jsonb_in, CStringGetDatum(text.data));
 }
 
 /*

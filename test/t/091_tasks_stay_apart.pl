@@ -1,5 +1,5 @@
 # Tasks leave nothing to those that come after them in a worker, be it in the same
-# transaction.
+# transaction, and none that cannot be settled as usual holds up the queue.
 
 use strict;
 use warnings;
@@ -30,8 +30,11 @@ $node->safe_psql('postgres', q{
 	CREATE FUNCTION peep() RETURNS jsonb LANGUAGE plpgsql AS $$DECLARE c refcursor := 'c'; r text; BEGIN FETCH c INTO r; RETURN to_jsonb(r); END$$;
 	CREATE FUNCTION lock() RETURNS void LANGUAGE sql AS 'SELECT pg_advisory_lock(7)';
 	CREATE FUNCTION lock_and_fail() RETURNS void LANGUAGE plpgsql AS $$BEGIN PERFORM pg_advisory_lock(8, 8); RAISE EXCEPTION USING ERRCODE = '22012'; END$$;
+	CREATE FUNCTION fail() RETURNS void LANGUAGE plpgsql AS $$BEGIN RAISE EXCEPTION '%', repeat('ä', 1000000) USING ERRCODE = '40001'; END$$;
+	CREATE FUNCTION fail_for_good() RETURNS void LANGUAGE plpgsql AS $$BEGIN RAISE EXCEPTION USING ERRCODE = '22012'; END$$;
 	INSERT INTO sync_operation_types (operation_type, handler)
-	SELECT n, n || '()' FROM unnest('{nothing,defer,refer,look,peep,lock,lock_and_fail}'::text[]) AS n});
+	SELECT n, n || '()' FROM unnest('{nothing,defer,refer,look,peep,lock,lock_and_fail,fail,fail_for_good}'::text[]) AS n;
+	UPDATE sync_operation_types SET backoff_base = '300000 years', backoff_cap = '300000 years' WHERE operation_type = 'fail'});
 ok($node->poll_query_until('postgres', q{SELECT count(*) = 1 FROM sync_stat_workers WHERE state = 'idle'}), 'a worker is idle');
 
 # Have tasks performed in one batch: those before them have its size grow
@@ -103,6 +106,29 @@ $node->reload;
 perform_together(q{INSERT INTO sync_queue (operation_type) VALUES ('lock'), ('lock'), ('lock_and_fail')});
 is(story('lock'), 'success|2', 'locks were taken');
 ok($node->poll_query_until('postgres', q{SELECT count(*) = 0 FROM pg_locks WHERE locktype = 'advisory'}), 'and are released when tasks have ended');
+
+# Retries stay within what a timestamp holds, and what is said within bounds
+
+perform_together(q{INSERT INTO sync_queue (operation_type) VALUES ('fail')});
+is($node->safe_psql('postgres', q{SELECT date_part('year', scheduled_time) FROM sync_queue}), '294276', 'tried again at the end of time');
+is($node->safe_psql('postgres', q{SELECT octet_length(last_error), last_error ~ '^ä+$' FROM sync_queue}), '65536|t', 'a message is cut off between characters');
+is($node->safe_psql('postgres', q{SELECT octet_length(error_message) FROM sync_history WHERE operation = 'fail'}), '65536', 'in history too');
+$node->safe_psql('postgres', 'DELETE FROM sync_queue');
+
+# A payload that is small as jsonb and as text more than a text can be
+
+my $vast = q{(SELECT jsonb_agg('1e131071'::numeric) FROM generate_series(1, 8200))};
+
+perform_together(qq{INSERT INTO sync_queue (operation_type, payload) VALUES ('fail_for_good', $vast)});
+is(story('fail_for_good'), 'failed_permanent|1', 'a task fails for good that cannot be kept');
+like($node->safe_psql('postgres', q{SELECT details FROM sync_history WHERE operation = 'fail_for_good'}), qr/^\{"not_kept": ".*"\}$/, 'history says why');
+like(try_sql($node, 'postgres', q{SELECT sync_retry(queue_id) FROM sync_history WHERE operation = 'fail_for_good'}),
+	qr/could be tried again/, 'it cannot be tried again');
+is($node->safe_psql('postgres', qq{
+	SELECT sync_pause();
+	INSERT INTO sync_queue (operation_type, payload) VALUES ('nothing', $vast);
+	DELETE FROM sync_queue;
+	SELECT status FROM sync_history ORDER BY history_id DESC LIMIT 1}), "t\ncancelled", 'one that waits can be deleted');
 
 $node->stop;
 done_testing();
