@@ -22,6 +22,7 @@
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
+#include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
@@ -72,6 +73,7 @@ static SyncTaskStatus status_of(const GuardedRow *row);
 static void check_owner(const GuardedRow *row);
 static bool is_trusted(void);
 static void check_insert(GuardedRow *row);
+static void check_number(const GuardedRow *row);
 static void check_update(GuardedRow *row, const GuardedRow *old);
 static bool is_same(const GuardedRow *row,
 					const GuardedRow *old,
@@ -240,6 +242,8 @@ check_insert(GuardedRow *row)
 		ereport(ERROR,
 				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("a new task cannot have been attempted"));
+	if (!engine && !is_trusted())
+		check_number(row);
 	if (is_null(row, SYNC_QUEUE_OPERATION_TYPE))
 		return; /* NOT NULL says it better */
 	name = TextDatumGetCString(row->values[SYNC_QUEUE_OPERATION_TYPE]);
@@ -248,6 +252,42 @@ check_insert(GuardedRow *row)
 				errcode(ERRCODE_UNDEFINED_OBJECT),
 				errmsg("operation type \"%s\" does not exist", name),
 				errhint("Insert it into sync_operation_types."));
+}
+
+/*
+ * Raise where a new task has a number that was not handed out yet: it would be
+ * in the way of whoever gets that.
+ */
+static void
+check_number(const GuardedRow *row)
+{
+	LOCAL_FCINFO(fcinfo, 1);
+	Oid sequence = get_relname_relid("sync_queue_queue_id_seq",
+									 sync_kit_extension_schema());
+	Oid caller;
+	int security;
+	Datum last;
+
+	if (is_null(row, SYNC_QUEUE_QUEUE_ID))
+		return; /* NOT NULL says it better */
+	InitFunctionCallInfoData(*fcinfo, NULL, 1, InvalidOid, NULL, NULL);
+	fcinfo->args[0].value = ObjectIdGetDatum(sequence);
+	fcinfo->args[0].isnull = false;
+	/* an error sets the user back, too */
+	GetUserIdAndSecContext(&caller, &security);
+	SetUserIdAndSecContext(sync_kit_extension_owner(),
+						   security | SECURITY_LOCAL_USERID_CHANGE);
+	last = pg_sequence_last_value(fcinfo);
+	SetUserIdAndSecContext(caller, security);
+	if (!fcinfo->isnull &&
+		DatumGetInt64(row->values[SYNC_QUEUE_QUEUE_ID]) > 0 &&
+		DatumGetInt64(row->values[SYNC_QUEUE_QUEUE_ID]) <= DatumGetInt64(last))
+		return;
+	ereport(ERROR,
+			errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			errmsg("task " INT64_FORMAT " has a number that was not handed out",
+				   DatumGetInt64(row->values[SYNC_QUEUE_QUEUE_ID])),
+			errhint("Leave \"queue_id\" out."));
 }
 
 /*

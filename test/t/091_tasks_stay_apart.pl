@@ -130,5 +130,19 @@ is($node->safe_psql('postgres', qq{
 	DELETE FROM sync_queue;
 	SELECT status FROM sync_history ORDER BY history_id DESC LIMIT 1}), "t\ncancelled", 'one that waits can be deleted');
 
+# Numbers of tasks are handed out
+
+$node->safe_psql('postgres', 'SELECT sync_resume()');
+for my $number ('9223372036854775807', '-9223372036854775808', '0', '(SELECT max(queue_id) + 1 FROM sync_history)')
+{
+	my (undef, $error) = try_sql($node, 'postgres', qq{
+		GRANT SELECT ON sync_history TO eve;
+		SET ROLE eve;
+		INSERT INTO sync_queue (queue_id, operation_type) VALUES ($number, 'nothing')});
+	like($error, qr/22023: task -?\d+ has a number that was not handed out/, "$number is not taken before it is handed out");
+}
+is($node->safe_psql('postgres', q{SET ROLE eve; INSERT INTO sync_queue (operation_type, priority) SELECT 'nothing', n FROM generate_series(1, 3) AS n ORDER BY n DESC RETURNING 1}),
+	"1\n1\n1", 'plain tasks have theirs');
+
 $node->stop;
 done_testing();
