@@ -36,6 +36,9 @@
 /* a lane that waits for others to be done is looked at so often all the same */
 #define BLOCKED_MS 1000
 
+/* one whose rate holds it back for longer takes no room */
+#define SOON_MS 1000
+
 /* The columns of sync_queue_due_idx */
 enum
 {
@@ -76,7 +79,7 @@ static bool fits(const Claim *claim, const SyncTask *task);
 static void open_scan(DueScan *due, Relation queue);
 static void close_scan(DueScan *due);
 static bool next_task(DueScan *due, SyncOffer *offer);
-static bool is_paused(DueScan *due);
+static TimestampTz held_until(DueScan *due, int64 lane, TimestampTz now);
 static Datum cell(DueScan *due, SyncQueueColumn column);
 static void set_behind(ScanKey key,
 					   ScanKeyData *members,
@@ -130,11 +133,14 @@ sync_queue_claim(Relation queue, int max, int places, int kinds, TimestampTz now
 
 /*
  * Look up the first pending task of each lane and offer it, so that none is
- * missed.  Lanes that are paused take no room: resuming them has all looked up.
+ * missed.  Lanes that are held back take no room, or those behind them might never
+ * have any: resuming has all looked up, and so has the first that may go on.
  */
 void
 sync_queue_sweep(Relation queue)
 {
+	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz soon = TimestampTzPlusMilliseconds(now, SOON_MS);
 	DueScan due;
 	SyncOffer offer;
 	ScanKeyData key;
@@ -145,18 +151,21 @@ sync_queue_sweep(Relation queue)
 	open_scan(&due, queue);
 	for (;;)
 	{
+		TimestampTz held = now;
 		bool found;
-		bool paused;
 
 		due.scan =
 			sync_compat_index_beginscan(queue, due.index, due.snapshot, nkeys);
 		index_rescan(due.scan, &key, nkeys, NULL, 0);
 		found = next_task(&due, &offer);
-		paused = found && is_paused(&due);
+		if (found)
+			held = held_until(&due, offer.lane, now);
 		index_endscan(due.scan);
 		if (!found)
 			break;
-		if (!paused && !sync_shmem_lanes_offer(MyDatabaseId, &offer, 1))
+		if (held > soon)
+			sync_shmem_lanes_sweep_by(MyDatabaseId, held);
+		else if (!sync_shmem_lanes_offer(MyDatabaseId, &offer, 1))
 			break; /* there is more to do than there is room for */
 
 		set_behind(&key,
@@ -363,10 +372,11 @@ next_task(DueScan *due, SyncOffer *offer)
 }
 
 /*
- * Is the task at hand held back, and its lane with it?
+ * Until when the task at hand is held back, and its lane with it, by a pause
+ * (DT_NOEND) or its rate; in the past where it is not.
  */
-static bool
-is_paused(DueScan *due)
+static TimestampTz
+held_until(DueScan *due, int64 lane, TimestampTz now)
 {
 	bool unset;
 	Datum provider = slot_getattr(due->slot,
@@ -375,12 +385,16 @@ is_paused(DueScan *due)
 	char *provider_name = unset ? NULL : TextDatumGetCString(provider);
 	char *operation_type =
 		TextDatumGetCString(cell(due, SYNC_QUEUE_OPERATION_TYPE));
-	bool paused = sync_queue_paused(provider_name, operation_type);
+	TimestampTz until = DT_NOEND;
 
+	if (!sync_queue_paused(provider_name, operation_type))
+		until = sync_queue_rate_holds(sync_queue_operation(operation_type),
+									  lane,
+									  now);
 	if (provider_name)
 		pfree(provider_name);
 	pfree(operation_type);
-	return paused;
+	return until;
 }
 
 /*

@@ -18,6 +18,7 @@
 #include "shmem/shmem_workers.h"
 
 static SyncRate rate_of(const SyncTask *task);
+static SyncRate rate_of_lane(const SyncOperation *operation, int64 lane);
 
 /*
  * How many tasks of the lane of this one may be begun now.  0: none, before
@@ -68,6 +69,25 @@ sync_queue_is_driven(const SyncTask *task)
 }
 
 /*
+ * Until when the rate of an operation (NULL: it does not exist) lets no task of
+ * a lane begin; "now" where one may.
+ */
+TimestampTz
+sync_queue_rate_holds(const SyncOperation *operation,
+					  int64 lane,
+					  TimestampTz now)
+{
+	TimestampTz until = now;
+	SyncRate rate;
+
+	if (operation == NULL || operation->rate.tasks == 0)
+		return now;
+	rate = rate_of_lane(operation, lane);
+	(void) sync_shmem_limits_allow(MyDatabaseId, &rate, now, &until);
+	return until;
+}
+
+/*
  * So many tasks of the lane of this one are begun.
  */
 void
@@ -99,9 +119,18 @@ sync_queue_release(void)
 static SyncRate
 rate_of(const SyncTask *task)
 {
-	SyncRate rate = task->operation->rate;
+	return rate_of_lane(task->operation, task->lane);
+}
 
-	if (task->operation->per_tenant)
-		rate.key = task->lane;
+/*
+ * The same for tasks of a lane.
+ */
+static SyncRate
+rate_of_lane(const SyncOperation *operation, int64 lane)
+{
+	SyncRate rate = operation->rate;
+
+	if (operation->per_tenant)
+		rate.key = lane;
 	return rate;
 }

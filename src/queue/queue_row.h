@@ -93,6 +93,9 @@ extern void sync_queue_engine_leave(bool before);
 extern HeapTuple sync_queue_check_type(struct TriggerData *trigger);
 
 /* in queue_limit.c */
+extern TimestampTz sync_queue_rate_holds(const SyncOperation *operation,
+										 int64 lane,
+										 TimestampTz now);
 extern int sync_queue_allowed(const SyncTask *task,
 							  int places,
 							  TimestampTz now,

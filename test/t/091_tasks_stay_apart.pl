@@ -144,5 +144,15 @@ for my $number ('9223372036854775807', '-9223372036854775808', '0', '(SELECT max
 is($node->safe_psql('postgres', q{SET ROLE eve; INSERT INTO sync_queue (operation_type, priority) SELECT 'nothing', n FROM generate_series(1, 3) AS n ORDER BY n DESC RETURNING 1}),
 	"1\n1\n1", 'plain tasks have theirs');
 
+# The rates of thousands of tenants
+
+$node->safe_psql('postgres', q{
+	INSERT INTO sync_operation_types (operation_type, handler, rate_limit, rate_interval, limits_per) VALUES ('rare', 'nothing()', 1, '1 day', 'tenant');
+	INSERT INTO sync_queue (operation_type, timing_partner_id) SELECT 'rare', n % 3000 FROM generate_series(1, 6000) AS n});
+ok($node->poll_query_until('postgres', q{SELECT count(DISTINCT timing_partner_id) = 3000 FROM sync_history WHERE operation = 'rare'}), 'each tenant has its turn');
+$node->safe_psql('postgres', q{INSERT INTO sync_queue (operation_type, provider_name, priority) VALUES ('nothing', 'the last', 100)});
+ok($node->poll_query_until('postgres', q{SELECT EXISTS (SELECT FROM sync_history WHERE subject = 'the last')}), 'nothing is due before the last one');
+is($node->safe_psql('postgres', q{SELECT count(*) FROM sync_history WHERE operation = 'rare'}), '3000', 'and no more than one');
+
 $node->stop;
 done_testing();
