@@ -233,25 +233,21 @@ sync_queue_break_circles(SyncLeft *left)
 {
 	Decided decided = {.left = left};
 	int settings = enter();
+	SyncLeft closing = {0};
 
-	(void)
-		sync_queue_run("WITH RECURSIVE chain (start, at) AS ("
-					   "SELECT queue_id, waiting_on FROM @extschema@.sync_queue"
-					   " WHERE waiting_on > queue_id"
-					   " UNION SELECT c.start, q.waiting_on FROM chain c"
-					   " JOIN @extschema@.sync_queue q ON q.queue_id = c.at"
-					   " WHERE q.waiting_on IS NOT NULL AND c.at <> c.start), "
-					   "circle AS MATERIALIZED (SELECT w.queue_id, w.waiting_on"
-					   " FROM @extschema@.sync_queue w WHERE w.waiting_on IS NOT NULL"
-					   " AND w.queue_id IN (SELECT start FROM chain WHERE at = start)"
-					   " FOR UPDATE SKIP LOCKED) "
-					   "UPDATE @extschema@.sync_queue q SET status = 'failed', waiting_on = NULL,"
-					   " last_error = format('task %s, which it waits for, waits for it',"
-					   " c.waiting_on) FROM circle c WHERE q.queue_id = c.queue_id"
-					   " RETURNING q.queue_id, q.status",
-					   NULL,
-					   take_decided,
-					   &decided);
+	sync_queue_find_circles(&closing);
+	if (closing.n > 0)
+		(void) sync_queue_run(
+			"WITH circle AS MATERIALIZED (SELECT w.queue_id, w.waiting_on"
+			" FROM @extschema@.sync_queue w WHERE w.queue_id = ANY ($1)"
+			" AND w.waiting_on IS NOT NULL FOR UPDATE SKIP LOCKED) "
+			"UPDATE @extschema@.sync_queue q SET status = 'failed', waiting_on = NULL,"
+			" last_error = format('task %s, which it waits for, waits for it',"
+			" c.waiting_on) FROM circle c WHERE q.queue_id = c.queue_id"
+			" RETURNING q.queue_id, q.status",
+			ids_param(&closing),
+			take_decided,
+			&decided);
 	AtEOXact_GUC(true, settings);
 	return decided.n;
 }

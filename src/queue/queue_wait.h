@@ -25,4 +25,7 @@ extern bool sync_queue_free(SyncLeft *left);
 extern void sync_queue_find_left(SyncLeft *left);
 extern int sync_queue_break_circles(SyncLeft *left);
 
+/* in queue_circle.c */
+extern void sync_queue_find_circles(SyncLeft *closing);
+
 #endif /* QUEUE_WAIT_H */
