@@ -142,7 +142,7 @@ put_aside(SyncRejects *rejects,
 	SyncRow reject = {
 		.values = values,
 		.nulls = nulls,
-		.number = Abs(number),
+		.number = number < 0 ? -number : number,
 	};
 	const char *file = NULL;
 	int64 line = 0;

@@ -49,8 +49,7 @@ static int64 enqueue(const SyncTask *task,
 					 const char *params,
 					 const char *event);
 static char *compose_params(char **feed, SyncStream *parent);
-static void report_missing(const SyncTask *task, char **feed, const char *what)
-	pg_attribute_noreturn();
+static void report_missing(const SyncTask *task, char **feed, const char *what);
 static void take_count(void *count, int ncells, char **cells);
 
 /* Columns of a feed, as they are asked for */
