@@ -90,6 +90,9 @@ sync_provider_make_column(SyncColumn *column,
 										  SYNC_ENCODE_NOT,
 										  &missing);
 
+		/* an empty constant is one, though nothing is sent of it */
+		if (missing && strcmp(missing, "each") == 0 && scope->each)
+			missing = NULL;
 		value = sync_kit_json_new_text(missing ? NULL : text);
 	}
 	foreach(path, column->paths)
