@@ -72,8 +72,10 @@ SELECT sync_trigger('event_discovery', timing_partner_id => 7, provider_name => 
 SELECT sync_trigger('event_discovery', timing_partner_id => 7, provider_name => 'nobody') > 0 AS put;
 CALL sync_process_queue(2);
 SELECT status, error_sqlstate, error_message, error_hint FROM sync_history WHERE operation = 'event_discovery' AND status <> 'success' ORDER BY history_id DESC LIMIT 2;
+\set VERBOSITY terse
 SELECT sync_schedule_partner(7);
 SELECT sync_unschedule_partner(7);
+\set VERBOSITY default
 
 SELECT count(sync_drop_stream(stream_name)) FROM sync_streams WHERE target ~ 'partner_due';
 DELETE FROM sync_queue WHERE operation_type IN ('fetch', 'event_discovery');

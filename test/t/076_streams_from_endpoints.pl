@@ -118,6 +118,18 @@ $node->safe_psql('postgres', q{SELECT sync_create_stream('marked', 'mirrored', e
 is_run(q{'marked', timing_partner_id => 3}, '20|0|20|0|2|0', 'a run marks what is gone');
 is_sql('SELECT timing_partner_id, count(gone) FROM mirrored GROUP BY 1 ORDER BY 1', "1|0\n2|0\n3|2", 'of its tenant alone');
 
+# where a parameter is in the key, a run is about its rows
+
+$node->safe_psql('postgres', q{
+	INSERT INTO sync_endpoints (endpoint_name, provider_name, path, params, query, columns, key) VALUES
+	('plain_of_race', 'plain', '/rows', '{"last": {}, "race": {}}', '{"last": "{param.last}"}', '{"race": {"value": "{param.race}"}, "id": "$.id", "name": "$.name"}', '{race,id}');
+	CREATE TABLE of_race (timing_partner_id int, race text, id int, name text, PRIMARY KEY (timing_partner_id, race, id));
+	SELECT sync_create_stream('of_race', 'of_race', endpoint => 'plain_of_race', tenant_column => 'timing_partner_id', mode => 'mirror');
+	INSERT INTO of_race SELECT t, r, n FROM generate_series(1, 2) t, unnest('{a,b}'::text[]) r, generate_series(1, 4) n});
+is_run(q{'of_race', timing_partner_id => 2, params => '{"race": "b", "last": 3}'}, '3|0|3|0|1|0', 'a run with parameters of its own deletes what is gone');
+is_sql('SELECT timing_partner_id, race, count(*) FROM of_race GROUP BY 1, 2 ORDER BY 1, 2', "1|a|4\n1|b|4\n2|a|4\n2|b|3", 'of what it was asked for alone');
+fails_like(q{SELECT sync_run('of_race', timing_partner_id => 2, params => '{"last": 1}')}, qr/ERROR:  22023: .*\nDETAIL:  .* none of them is in its key/, 'others say nothing of which rows it is about');
+
 # parents that a query gives know the tenant
 
 $node->safe_psql('postgres', q{
