@@ -41,6 +41,7 @@ static const SyncDriver driver = {
 	.step = step,
 	.store = store,
 	.finish = finish,
+	.finishes_last = true,
 	.close = close_fetches,
 };
 

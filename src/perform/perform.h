@@ -41,6 +41,7 @@ typedef struct SyncRound
 	SyncLeft left;		/* tasks that are no longer in the queue */
 	SyncTask *external; /* is to be performed in a transaction of its own */
 	bool driven;		/* tasks that are driven were leased or settled */
+	bool last;			/* nothing may follow in this transaction */
 } SyncRound;
 
 /* What is done in an attempt, as the role of the task */

@@ -49,16 +49,19 @@ sync_perform_batch(SyncRound *round, int max, int max_driven, int kinds)
 
 	round->external = NULL;
 	round->driven = false;
+	round->last = false;
 	sync_perform_forget_handlers();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	if (sync_perform_driven() > 0)
 		round->driven = sync_perform_drive_settle(round, queue);
 	worked = round->driven;
-	tasks = sync_queue_claim(queue,
-							 max,
-							 Min(max_driven, sync_perform_drive_room()),
-							 kinds,
-							 start);
+	tasks = round->last
+				? NIL
+				: sync_queue_claim(queue,
+								   max,
+								   Min(max_driven, sync_perform_drive_room()),
+								   kinds,
+								   start);
 	worked |= tasks != NIL;
 	if (tasks)
 	{

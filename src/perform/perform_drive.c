@@ -247,8 +247,11 @@ sync_perform_drive_settle(SyncRound *round, Relation queue)
 		if (driven->next == DRIVEN_STORE)
 			keep(round, driven);
 		else
+		{
+			round->last = driven->driver->finishes_last;
 			settle(round, queue, driven);
-		if (count == SETTLED_MAX || round->interrupted)
+		}
+		if (count == SETTLED_MAX || round->interrupted || round->last)
 			break;
 	}
 	round->driving = false;

@@ -66,6 +66,12 @@ struct SyncDriver
 	Datum *(*finish)(void *state);
 
 	/*
+	 * Does a finish lock what those of others want, as a target does?  It is then
+	 * the last of its transaction, so that no two wait for each other.
+	 */
+	bool finishes_last;
+
+	/*
 	 * May the task be begun anew, without an attempt being counted, when its
 	 * worker is shut down?  Not where something may have been done already that
 	 * must not be done twice.  NULL: always.  Raises nothing.
