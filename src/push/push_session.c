@@ -150,7 +150,7 @@ preview(SyncPushing *pushing, SyncPushBatch *batch)
 	SyncFetch *sender = pushing->senders[batch->action];
 	MemoryContext caller = MemoryContextSwitchTo(batch->context);
 	SyncHttpRequest *volatile request = NULL;
-	List *items = NIL;
+	List *volatile items = NIL;
 	ListCell *cell;
 
 	foreach(cell, batch->rows)

@@ -69,6 +69,7 @@ start_fakes() {
 	export FAKE_PORT=$((20000 + RANDOM % 10000))
 	"$RUN/fake.sh" >"$TMPDIR/fakes.sql" 2>"$LOGS/fakes.log" &
 	fakes=$!
+	trap 'status=$?; kill $fakes 2>/dev/null; (exit $status); close_sandbox' EXIT
 	for ((port = FAKE_PORT; port < FAKE_PORT + 8; port++)); do
 		until (: </dev/tcp/127.0.0.1/$port) 2>/dev/null; do
 			kill -0 $fakes 2>/dev/null || die "the fake providers did not start: $(cat "$LOGS/fakes.log")"
@@ -96,11 +97,11 @@ ordinary cat >>"$SANDBOX/data/postgresql.conf" <<-END
 	sync_ext.databases = 'demo'
 	sync_ext.workers = 1
 	sync_ext.http_private_networks = '127.0.0.0/8'
-	sync_ext.credential_key_file = '$SANDBOX/data/sync_ext.key'
+	sync_ext.credential_key_file = '$SANDBOX/sync_ext.key'
 	${with_cron:+cron.database_name = 'demo'}
 	${with_cron:+cron.use_background_workers = on}
 END
-openssl rand -hex 32 2>/dev/null | ordinary sh -c "umask 077; cat >'$SANDBOX/data/sync_ext.key'"
+od -An -vtx1 -N32 /dev/urandom | tr -d ' \n' | ordinary sh -c "umask 077; cat >'$SANDBOX/sync_ext.key'"
 ordinary "$bindir/pg_ctl" -D "$SANDBOX/data" -l "$LOGS/server.log" -w start >/dev/null
 export PGHOST=$TMPDIR PGUSER=postgres PGCLIENTENCODING=UTF8 PAGER=
 ordinary "$bindir/createdb" demo
@@ -129,6 +130,5 @@ for step in pull participants push results publish; do
 	watch_queue
 done
 show demo_race_end.sql
-kill $fakes
 ordinary "$bindir/pg_ctl" -D "$SANDBOX/data" -m fast -w stop >/dev/null
 say "done: the server is stopped and removed"
