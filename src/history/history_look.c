@@ -89,10 +89,12 @@ sync_history_of_tenant(ParamListInfo params)
 		" (SELECT history_id, queue_id, operation, subject AS provider_name,"
 		" status, attempt, started_at, duration, error_message"
 		" FROM @extschema@.sync_history WHERE timing_partner_id = $1"
+		" AND queue_id IS NOT NULL"
 		" ORDER BY started_at DESC, history_id DESC LIMIT greatest($2, 0)) AS r),"
 		"'last_successful_sync', (SELECT started_at + duration"
 		" FROM @extschema@.sync_history"
 		" WHERE timing_partner_id = $1 AND status = 'success'"
+		" AND queue_id IS NOT NULL"
 		" ORDER BY started_at DESC LIMIT 1))",
 		params,
 		true,

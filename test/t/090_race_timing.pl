@@ -144,6 +144,7 @@ is(sql('SELECT sync_unschedule_partner(7)'), '14', 'and unscheduled');
 like($err, qr/ERROR:  42704: timing partner 9 has no active credential/, 'one without credentials is not');
 
 is(sql(q{SELECT sync_status(7) ->> 'pending_jobs', jsonb_array_length(sync_status(7) -> 'recent_syncs')}), '0|10', 'the status of a partner is seen');
+is(sql(q{SELECT count(*) FROM jsonb_array_elements(sync_status(7, 50) -> 'recent_syncs') AS r WHERE r ->> 'provider_name' NOT IN (SELECT provider_name FROM sync_providers)}), '0', 'by its providers');
 unlike(slurp_file($node->logfile), qr/key-secret|timer-password|client-secret/, 'no secret is in the log');
 
 $node->stop;
