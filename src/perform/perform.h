@@ -42,6 +42,7 @@ typedef struct SyncRound
 	SyncTask *external; /* is to be performed in a transaction of its own */
 	bool driven;		/* tasks that are driven were leased or settled */
 	bool last;			/* nothing may follow in this transaction */
+	bool collided;		/* a batch met another process: a smaller one is next */
 } SyncRound;
 
 /* What is done in an attempt, as the role of the task */

@@ -23,6 +23,7 @@
 /* after so long a batch is committed, so that what is done is seen to be */
 #define BATCH_MS 50
 
+static void perform(SyncRound *round, Relation queue, SyncTask *task);
 static void commit_without_waiting(void);
 static void report(SyncTask *task);
 
@@ -79,10 +80,10 @@ sync_perform_batch(SyncRound *round, int max, int max_driven, int kinds)
 	foreach(cell, tasks)
 	{
 		SyncTask *task = lfirst(cell);
-		SyncResult result;
 
 		/* what one leaves open in a transaction is not for another role */
-		if (task->run_as != ((SyncTask *) linitial(tasks))->run_as ||
+		if (round->last ||
+			task->run_as != ((SyncTask *) linitial(tasks))->run_as ||
 			!sync_perform_joins(task, &of_job))
 		{
 			sync_perform_offer_back(task);
@@ -109,19 +110,7 @@ sync_perform_batch(SyncRound *round, int max, int max_driven, int kinds)
 			sync_perform_offer_back(task);
 			continue;
 		}
-		if (sync_shmem_marks_suspected(task->queue_id, task->attempt))
-		{
-			sync_queue_look_again();
-			continue;
-		}
-		if (!sync_queue_remove(queue, task))
-			continue;
-		sync_shmem_workers_set_task(task->queue_id, GetTopTransactionIdIfAny());
-		sync_shmem_marks_set(task->queue_id, task->attempt);
-		sync_perform_attempt(round, task, sync_perform_call, NULL, &result);
-		sync_shmem_marks_set(0, 0);
-		sync_shmem_workers_set_task(0, GetTopTransactionIdIfAny());
-		sync_perform_settle(round, queue, task, &result);
+		perform(round, queue, task);
 	}
 	sync_perform_write_history(round);
 	PopActiveSnapshot();
@@ -130,6 +119,38 @@ sync_perform_batch(SyncRound *round, int max, int max_driven, int kinds)
 	if (sync_guc_async_commit && round->external == NULL && !round->driven)
 		commit_without_waiting();
 	return worked;
+}
+
+/*
+ * Perform a task in this transaction, and settle it.  Where it met another
+ * process over locks of which some may be those of tasks before it, that is
+ * neither's fault: it is put back as it was, and gets a transaction of its own.
+ */
+static void
+perform(SyncRound *round, Relation queue, SyncTask *task)
+{
+	SyncResult result;
+
+	if (sync_shmem_marks_suspected(task->queue_id, task->attempt))
+	{
+		sync_queue_look_again();
+		return;
+	}
+	if (!sync_queue_remove(queue, task))
+		return;
+	sync_shmem_workers_set_task(task->queue_id, GetTopTransactionIdIfAny());
+	sync_shmem_marks_set(task->queue_id, task->attempt);
+	sync_perform_attempt(round, task, sync_perform_call, NULL, &result);
+	sync_shmem_marks_set(0, 0);
+	sync_shmem_workers_set_task(0, GetTopTransactionIdIfAny());
+	if (result.error && round->attempts &&
+		result.error->sqlerrcode == ERRCODE_T_R_DEADLOCK_DETECTED)
+	{
+		sync_queue_put_back_untried(queue, task);
+		round->last = round->collided = true;
+		return;
+	}
+	sync_perform_settle(round, queue, task, &result);
 }
 
 /*

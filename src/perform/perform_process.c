@@ -200,7 +200,11 @@ sync_perform_round(SyncRound *round,
 	PG_END_TRY();
 
 	/* twice as many next time, as long as that is quick */
-	if (TimestampDifferenceExceeds(start, GetCurrentTimestamp(), LONG_BATCH_MS))
+	if (round->collided)
+		size->limit = 1;
+	else if (TimestampDifferenceExceeds(start,
+										GetCurrentTimestamp(),
+										LONG_BATCH_MS))
 		size->limit /= 2;
 	else if (round->performed - before >= size->limit)
 		size->limit *= 2;

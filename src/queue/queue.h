@@ -70,6 +70,7 @@ extern void sync_queue_put_back(Relation queue,
 								const SyncTask *task,
 								TimestampTz when,
 								const char *error);
+extern void sync_queue_put_back_untried(Relation queue, const SyncTask *task);
 extern bool sync_queue_lease(const SyncTask *task);
 extern bool sync_queue_finish(const SyncTask *task, int pid);
 extern bool sync_queue_postpone(const SyncTask *task,

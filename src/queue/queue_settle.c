@@ -28,6 +28,7 @@ static HeapTuple delayed_row(Relation queue,
 							 const SyncTask *task,
 							 TimestampTz when,
 							 const char *error);
+static void insert_row(Relation queue, HeapTuple row);
 static TimestampTz lease_end(void);
 
 /*
@@ -40,14 +41,31 @@ sync_queue_put_back(Relation queue,
 					TimestampTz when,
 					const char *error)
 {
-	HeapTuple row = delayed_row(queue, task, when, error);
+	insert_row(queue, delayed_row(queue, task, when, error));
+}
+
+/*
+ * Put a task back that was taken out in this transaction, as it was.
+ */
+void
+sync_queue_put_back_untried(Relation queue, const SyncTask *task)
+{
+	insert_row(queue, task->tuple);
+}
+
+/*
+ * Put a row into the queue, as a restore would, which is believed what was
+ * attempted.
+ */
+static void
+insert_row(Relation queue, HeapTuple row)
+{
 	ParamListInfo params = makeParamList(1);
 
 	sync_queue_param(params,
 					 0,
 					 queue->rd_rel->reltype,
 					 heap_copy_tuple_as_datum(row, RelationGetDescr(queue)));
-	/* as a restore would, which is believed what was attempted */
 	(void)
 		sync_kit_spi_run_own("INSERT INTO @extschema@.sync_queue SELECT ($1).*",
 							 params,
