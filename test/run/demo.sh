@@ -79,7 +79,7 @@ start_fakes() {
 	grep -v '^SET' "$TMPDIR/fakes.sql" | ordinary "$bindir/psql" -Xq -v ON_ERROR_STOP=1 demo
 }
 
-"$RUN/setup.sh" server
+"$RUN/setup.sh" server fake
 with_cron=yes
 "$RUN/setup.sh" cron || with_cron=
 say "building"

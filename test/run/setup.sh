@@ -2,8 +2,8 @@
 #
 # setup.sh NEED...: see that what is needed is there, and install what is not.
 #
-# The needs are: server (build the extension), cron (pg_cron for it), lint, coverage,
-# chroot, bench, queue (the bench of the queue).
+# The needs are: server (build and test the extension), cron (pg_cron for it), fake (the
+# fake providers), lint, coverage, chroot, and of the benchmarks bench, queue, http.
 # Each thing is looked for where it is used, not by the name of its package, so
 # that a server from another source does as well.  What is missing is installed
 # with apt-get, by root or through a sudo that asks no password; otherwise the one

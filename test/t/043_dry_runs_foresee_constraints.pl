@@ -66,7 +66,7 @@ is($primary->safe_psql('postgres', q{
 SKIP:
 {
 	skip 'a sanitizer keeps freed memory back', 1 if ($ENV{LD_PRELOAD} // '') =~ /asan/;
-	cmp_ok(memory($standby, 'target'), '<', 150, 'in little memory');
+	cmp_ok(memory($standby, 'target'), '<', 110, 'in little memory');
 }
 
 $standby->stop;

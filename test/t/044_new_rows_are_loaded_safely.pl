@@ -59,7 +59,7 @@ like($peak, qr/^4000\n300000\n\d+$/, 'wide rows and many are loaded');
 SKIP:
 {
 	skip 'a sanitizer keeps freed memory back', 1 if ($ENV{LD_PRELOAD} // '') =~ /asan/;
-	cmp_ok($peak =~ s/.*\n//sr, '<', 100, 'in little memory');
+	cmp_ok($peak =~ s/.*\n//sr, '<', 80, 'in little memory');
 }
 is($node->safe_psql('postgres', q{SELECT count(*) FROM loaded WHERE id BETWEEN 100001 AND 104000 AND v = repeat(md5(id::text), 2000)}), '4000', 'and are right');
 

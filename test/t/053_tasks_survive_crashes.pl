@@ -11,7 +11,7 @@ use SyncTest;
 use Test::More;
 use Time::HiRes qw(usleep);
 
-my $kills = $ENV{SYNC_TEST_KILLS} // 24;
+my $kills = $ENV{SYNC_TEST_KILLS} // 200;
 my $batch = 60;
 
 my $node = start_node('crashes', q{
