@@ -33,34 +33,22 @@ watch_run() {
 	ordinary "$bindir/psql" -X -c "$1" demo >"$LOGS/run.log" 2>&1 &
 	while kill -0 $! 2>/dev/null; do
 		sleep 0.25
-		ordinary "$bindir/psql" -XAtqf "$RUN/demo_watch.sql" demo
+		ordinary "$bindir/psql" -XAtq demo <"$RUN/demo_watch.sql"
 	done
 	wait $! || die "the demo failed: $(cat "$LOGS/run.log")"
 	cat "$LOGS/run.log"
 }
 
-# Say where a scheduled run is, each time that there is something new, until it is
-# in history; a schedule is due within a minute.
-watch_clock() {
-	local line= last= deadline=$((SECONDS + 150))
-	while [[ $line != *history:* ]]; do
-		[ $SECONDS -lt $deadline ] || die "the schedule did not fire; the server's log is $LOGS/server.log"
-		line=$(ordinary "$bindir/psql" -XAtqf "$RUN/demo_clock.sql" demo)
+# Print what a script says each time that it is something new, until that has a word in
+# it; "problem" is that it never has.
+watch() {
+	local script=$1 word=$2 problem=$3 line= last= deadline=$((SECONDS + 150))
+	while [[ $line != *"$word"* ]]; do
+		[ $SECONDS -lt $deadline ] || die "$problem; the server's log is $LOGS/server.log"
+		line=$(ordinary "$bindir/psql" -XAtq demo <"$RUN/$script")
 		[ "$line" = "$last" ] || echo "$line"
 		last=$line
 		sleep 0.1
-	done
-}
-
-# Say how far the queue is, each time that there is something new, until nothing is left.
-watch_queue() {
-	local line= last= deadline=$((SECONDS + 120))
-	while [[ $line != *" 0 in the queue"* ]]; do
-		[ $SECONDS -lt $deadline ] || die "tasks are not done; the server's log is $LOGS/server.log"
-		line=$(ordinary "$bindir/psql" -XAtqf "$RUN/demo_race_watch.sql" demo)
-		[ "$line" = "$last" ] || echo "$line"
-		last=$line
-		sleep 0.25
 	done
 }
 
@@ -117,7 +105,7 @@ show demo_again.sql
 if [ "$with_cron" ]; then
 	say "schedules: the same by the clock, through the queue"
 	show demo_schedule.sql
-	watch_clock
+	watch demo_clock.sql "history:" "the schedule did not fire"
 	show demo_scheduled.sql
 else
 	say "schedules: left out, since pg_cron is not installed and could not be"
@@ -127,7 +115,7 @@ say "race timing: two partners, five providers (fakes of them, on this machine)"
 start_fakes
 for step in pull participants push results publish; do
 	show demo_race_$step.sql
-	watch_queue
+	watch demo_race_watch.sql " 0 in the queue" "tasks are not done"
 done
 show demo_race_end.sql
 ordinary "$bindir/pg_ctl" -D "$SANDBOX/data" -m fast -w stop >/dev/null
