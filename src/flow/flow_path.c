@@ -21,6 +21,7 @@
 #include "utils/varlena.h"
 
 #include "flow/flow_path.h"
+#include "kit/kit_override.h"
 
 static List *split_path(SyncStream *stream, const char *path);
 static void check_schema(SyncStream *stream, const char *name);
@@ -67,16 +68,10 @@ sync_flow_path_enter(SyncStream *stream)
 	if (stream->search_path == NULL)
 		return settings;
 	names = split_path(stream, stream->search_path);
-	(void) set_config_option("search_path",
-							 psprintf("%s%spg_temp",
-									  stream->search_path,
-									  names ? ", " : ""),
-							 PGC_USERSET,
-							 PGC_S_SESSION,
-							 GUC_ACTION_SAVE,
-							 true,
-							 0,
-							 false);
+	sync_kit_override("search_path",
+					  psprintf("%s%spg_temp",
+							   stream->search_path,
+							   names ? ", " : ""));
 	foreach(cell, names)
 		check_schema(stream, lfirst(cell));
 	return settings;

@@ -28,6 +28,7 @@
 
 #include "history/history.h"
 #include "kit/kit_attempt.h"
+#include "kit/kit_override.h"
 #include "kit/kit_settings.h"
 #include "kit/kit_spi.h"
 #include "shmem/shmem_progress.h"
@@ -70,7 +71,6 @@ static List *hooks = NIL;
 static void check_may_purge(const Interval *keep);
 static void perform(void *arg);
 static ParamListInfo find_times(const Interval *keep);
-static void override(const char *setting, const char *value);
 static void turn_if_due(Purge *purge);
 static int current_slot(Purge *purge);
 static void purge_slot(void *arg);
@@ -160,7 +160,7 @@ perform(void *arg)
 	int settings = NewGUCNestLevel();
 
 	if (LockTimeout == 0 || LockTimeout > PURGE_LOCK_MS)
-		override("lock_timeout", PURGE_LOCK_TEXT);
+		sync_kit_override("lock_timeout", PURGE_LOCK_TEXT);
 	purge->times = find_times(purge->keep);
 
 	/* other purges stay out; whoever reads or writes does not notice */
@@ -205,22 +205,6 @@ find_times(const Interval *keep)
 		time->value = DirectFunctionCall2(timestamptz_mi_interval, now, ago[i]);
 	}
 	return times;
-}
-
-/*
- * Set what any user may set, until the caller's nest level of settings ends.
- */
-static void
-override(const char *setting, const char *value)
-{
-	(void) set_config_option(setting,
-							 value,
-							 PGC_USERSET,
-							 PGC_S_SESSION,
-							 GUC_ACTION_SAVE,
-							 true,
-							 0,
-							 false);
 }
 
 /*
@@ -302,7 +286,7 @@ has_old_rows(Purge *purge)
 	int settings = NewGUCNestLevel();
 	int64 found = 0;
 
-	override("enable_seqscan", "off");
+	sync_kit_override("enable_seqscan", "off");
 	run(purge,
 		psprintf("SELECT count(*) FROM (SELECT FROM @extschema@.sync_history"
 				 " WHERE slot = %d AND started_at < $1 LIMIT 1) AS old",

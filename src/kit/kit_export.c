@@ -16,6 +16,7 @@
 
 #include "kit/kit_export.h"
 #include "kit/kit_ident.h"
+#include "kit/kit_override.h"
 #include "kit/kit_spi.h"
 
 /* the columns of read_columns, in the order of its SELECT list */
@@ -46,14 +47,7 @@ sync_kit_export_read(const char *sql)
 	int settings = NewGUCNestLevel();
 	SyncRows *rows;
 
-	(void) set_config_option("IntervalStyle",
-							 "postgres",
-							 PGC_USERSET,
-							 PGC_S_SESSION,
-							 GUC_ACTION_SAVE,
-							 true,
-							 0,
-							 false);
+	sync_kit_override("IntervalStyle", "postgres");
 	rows = sync_kit_spi_rows_own(sql, NULL);
 	AtEOXact_GUC(true, settings);
 	return rows;

@@ -26,6 +26,7 @@
 #include "utils/plancache.h"
 
 #include "kit/kit_ident.h"
+#include "kit/kit_override.h"
 #include "kit/kit_receiver.h"
 #include "kit/kit_spi.h"
 
@@ -147,16 +148,10 @@ sync_kit_spi_run_large(const char *sql,
 	cached = SPI_plan_get_cached_plan(plan);
 
 	settings = NewGUCNestLevel();
-	(void) set_config_option("work_mem",
-							 psprintf("%d",
-									  Max(work_mem,
-										  Min(maintenance_work_mem, ROOM_MAX))),
-							 PGC_USERSET,
-							 PGC_S_SESSION,
-							 GUC_ACTION_SAVE,
-							 true,
-							 0,
-							 false);
+	sync_kit_override("work_mem",
+					  psprintf("%d",
+							   Max(work_mem,
+								   Min(maintenance_work_mem, ROOM_MAX))));
 	rc = SPI_execute_plan_extended(plan, &options);
 	if (rc < 0)
 		elog(ERROR, "SPI: %s", SPI_result_code_string(rc));
@@ -400,14 +395,7 @@ sync_kit_spi_open(const char *sql, SyncStagedRows *rows)
 		register_rows(rows);
 	settings = NewGUCNestLevel();
 	if (rows == NULL)
-		(void) set_config_option("effective_cache_size",
-								 SYNC_KIT_CACHE_SIZE,
-								 PGC_USERSET,
-								 PGC_S_SESSION,
-								 GUC_ACTION_SAVE,
-								 true,
-								 0,
-								 false);
+		sync_kit_override("effective_cache_size", SYNC_KIT_CACHE_SIZE);
 	portal = SPI_cursor_parse_open(NULL, sql, &options);
 	AtEOXact_GUC(true, settings);
 	if (portal == NULL)
@@ -522,14 +510,7 @@ sync_kit_owner_enter(SyncOwnerScope *scope)
 	scope->guc_nest = NewGUCNestLevel();
 	SetUserIdAndSecContext(owner,
 						   scope->security | SECURITY_LOCAL_USERID_CHANGE);
-	(void) set_config_option("search_path",
-							 "pg_catalog, pg_temp",
-							 PGC_USERSET,
-							 PGC_S_SESSION,
-							 GUC_ACTION_SAVE,
-							 true,
-							 0,
-							 false);
+	sync_kit_override("search_path", "pg_catalog, pg_temp");
 }
 
 /*

@@ -10,6 +10,7 @@
 #include "utils/builtins.h"
 #include "utils/guc.h"
 
+#include "kit/kit_override.h"
 #include "kit/kit_texts.h"
 
 /*
@@ -20,21 +21,10 @@
 int
 sync_kit_texts_enter(void)
 {
-	static const char *const settings[][2] = {
-		{"DateStyle", "ISO"},
-		{"extra_float_digits", "3"},
-	};
 	int nest = NewGUCNestLevel();
 
-	for (int i = 0; i < lengthof(settings); i++)
-		(void) set_config_option(settings[i][0],
-								 settings[i][1],
-								 PGC_USERSET,
-								 PGC_S_SESSION,
-								 GUC_ACTION_SAVE,
-								 true,
-								 0,
-								 false);
+	sync_kit_override("DateStyle", "ISO");
+	sync_kit_override("extra_float_digits", "3");
 	return nest;
 }
 

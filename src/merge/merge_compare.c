@@ -25,6 +25,7 @@
 
 #include "kit/kit_cursor.h"
 #include "kit/kit_order.h"
+#include "kit/kit_override.h"
 #include "kit/kit_spi.h"
 #include "merge/merge_compose.h"
 
@@ -94,14 +95,7 @@ sync_merge_compare(SyncMerge *merge,
 	int settings = NewGUCNestLevel();
 
 	/* no two floats may look the same */
-	(void) set_config_option("extra_float_digits",
-							 "3",
-							 PGC_USERSET,
-							 PGC_S_SESSION,
-							 GUC_ACTION_SAVE,
-							 true,
-							 0,
-							 false);
+	sync_kit_override("extra_float_digits", "3");
 	if (merge->mode == SYNC_MODE_APPEND)
 		append_all(&comparison, next, next_arg);
 	else

@@ -28,6 +28,7 @@
 #include "kit/kit_compat.h"
 #include "kit/kit_ident.h"
 #include "kit/kit_order.h"
+#include "kit/kit_override.h"
 #include "merge/merge_deferred.h"
 
 static void check_kind(Relation relation);
@@ -148,14 +149,7 @@ sync_merge_assume_cached(SyncTarget *target)
 
 	if (pages > 0 && pages <= effective_cache_size &&
 		random_page_cost > seq_page_cost)
-		(void) set_config_option("random_page_cost",
-								 psprintf("%g", seq_page_cost),
-								 PGC_USERSET,
-								 PGC_S_SESSION,
-								 GUC_ACTION_SAVE,
-								 true,
-								 0,
-								 false);
+		sync_kit_override("random_page_cost", psprintf("%g", seq_page_cost));
 	return settings;
 }
 

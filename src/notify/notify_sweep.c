@@ -18,6 +18,7 @@
 #include "history/history.h"
 #include "kit/kit_attempt.h"
 #include "kit/kit_ident.h"
+#include "kit/kit_override.h"
 #include "kit/kit_settings.h"
 #include "kit/kit_spi.h"
 #include "notify/notify.h"
@@ -81,14 +82,7 @@ look(void *unused)
 		AtEOXact_GUC(false, settings);
 		return;
 	}
-	(void) set_config_option("lock_timeout",
-							 LOCK_TIMEOUT,
-							 PGC_USERSET,
-							 PGC_S_SESSION,
-							 GUC_ACTION_SAVE,
-							 true,
-							 0,
-							 false);
+	sync_kit_override("lock_timeout", LOCK_TIMEOUT);
 	conditions = find_stale_streams(conditions);
 	conditions = find_pauses(conditions);
 	conditions = find_backlog(conditions);

@@ -25,6 +25,7 @@
 #include "utils/timeout.h"
 #include "utils/timestamp.h"
 
+#include "kit/kit_override.h"
 #include "perform/perform.h"
 #include "shmem/shmem_workers.h"
 
@@ -145,15 +146,9 @@ become(SyncTask *task)
 				errcode(ERRCODE_UNDEFINED_OBJECT),
 				errmsg("the role that the task runs as does not exist any more"),
 				errdetail("Its OID was %u.", task->run_as));
-	(void) set_config_option("search_path",
-							 task->operation ? task->operation->search_path
-											 : "pg_catalog, pg_temp",
-							 PGC_USERSET,
-							 PGC_S_SESSION,
-							 GUC_ACTION_SAVE,
-							 true,
-							 0,
-							 false);
+	sync_kit_override("search_path",
+					  task->operation ? task->operation->search_path
+									  : "pg_catalog, pg_temp");
 	SetUserIdAndSecContext(task->run_as,
 						   SECURITY_LOCAL_USERID_CHANGE |
 							   SECURITY_RESTRICTED_OPERATION);

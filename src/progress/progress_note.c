@@ -28,6 +28,7 @@
 #include "utils/rel.h"
 #include "utils/tuplestore.h"
 
+#include "kit/kit_override.h"
 #include "kit/kit_spi.h"
 #include "progress/progress.h"
 
@@ -258,12 +259,6 @@ same_key(KeySet *set, NotedKey a, NotedKey b)
 static void
 write_notes(KeySet *set)
 {
-	static const char *const settings[][2] = {
-		{"datestyle", "ISO"},
-		{"extra_float_digits", "1"},
-		{"intervalstyle", "postgres"},
-		{"search_path", "pg_catalog"},
-	};
 	StringInfoData sql;
 	int guc_nest;
 
@@ -286,15 +281,10 @@ write_notes(KeySet *set)
 
 	/* the run that reads the text may have other settings than this session */
 	guc_nest = NewGUCNestLevel();
-	for (int i = 0; i < lengthof(settings); i++)
-		(void) set_config_option(settings[i][0],
-								 settings[i][1],
-								 PGC_USERSET,
-								 PGC_S_SESSION,
-								 GUC_ACTION_SAVE,
-								 true,
-								 0,
-								 false);
+	sync_kit_override("datestyle", "ISO");
+	sync_kit_override("extra_float_digits", "1");
+	sync_kit_override("intervalstyle", "postgres");
+	sync_kit_override("search_path", "pg_catalog");
 	sync_kit_spi_run_own(sql.data, make_arrays(set), false, NULL, NULL);
 	AtEOXact_GUC(false, guc_nest);
 }

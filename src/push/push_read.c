@@ -18,6 +18,7 @@
 #include "utils/guc.h"
 
 #include "kit/kit_ident.h"
+#include "kit/kit_override.h"
 #include "kit/kit_spi.h"
 #include "push/push.h"
 
@@ -198,24 +199,13 @@ stage_read(SyncPushing *pushing)
 static int
 pin_settings(void)
 {
-	static const char *const settings[][2] = {
-		{"TimeZone", "UTC"},
-		{"DateStyle", "ISO"},
-		{"IntervalStyle", "postgres"},
-		{"extra_float_digits", "1"},
-		{"bytea_output", "hex"},
-	};
 	int nest = NewGUCNestLevel();
 
-	for (int i = 0; i < lengthof(settings); i++)
-		(void) set_config_option(settings[i][0],
-								 settings[i][1],
-								 PGC_USERSET,
-								 PGC_S_SESSION,
-								 GUC_ACTION_SAVE,
-								 true,
-								 0,
-								 false);
+	sync_kit_override("TimeZone", "UTC");
+	sync_kit_override("DateStyle", "ISO");
+	sync_kit_override("IntervalStyle", "postgres");
+	sync_kit_override("extra_float_digits", "1");
+	sync_kit_override("bytea_output", "hex");
 	return nest;
 }
 

@@ -29,6 +29,7 @@
 #include "utils/builtins.h"
 #include "utils/guc.h"
 
+#include "kit/kit_override.h"
 #include "kit/kit_spi.h"
 #include "queue/queue_row.h"
 #include "queue/queue_wait.h"
@@ -284,25 +285,14 @@ ids_param(const SyncLeft *left)
 static int
 enter(void)
 {
-	static const char *const off[] = {
-		"enable_seqscan",
-		"enable_hashjoin",
-		"enable_mergejoin",
-	};
 	int settings = NewGUCNestLevel();
 	LOCKTAG tag;
 
 	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, 0, 0, WAIT_LOCK_KIND);
 	(void) LockAcquire(&tag, ExclusiveLock, false, false);
-	for (int i = 0; i < lengthof(off); i++)
-		(void) set_config_option(off[i],
-								 "off",
-								 PGC_USERSET,
-								 PGC_S_SESSION,
-								 GUC_ACTION_SAVE,
-								 true,
-								 0,
-								 false);
+	sync_kit_override("enable_seqscan", "off");
+	sync_kit_override("enable_hashjoin", "off");
+	sync_kit_override("enable_mergejoin", "off");
 	return settings;
 }
 
