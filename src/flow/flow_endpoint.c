@@ -149,7 +149,7 @@ sync_flow_endpoint_params(SyncStream *stream, SyncEndpoint *endpoint)
 								JsonbPGetDatum(sync_kit_json_parse(given->asked)));
 	if (strcmp(endpoint->name, given->name) == 0)
 		return sync_kit_json_value(DatumGetJsonbP(params));
-	(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	sync_kit_json_begin(&state);
 	foreach(cell,
 			sync_kit_json_members(sync_kit_json_value(DatumGetJsonbP(params))))
 	{
@@ -157,14 +157,9 @@ sync_flow_endpoint_params(SyncStream *stream, SyncEndpoint *endpoint)
 
 		if (sync_kit_json_member(endpoint->params, member->name) == NULL)
 			continue;
-		(void) pushJsonbValue(&state,
-							  WJB_KEY,
-							  sync_kit_json_new_text(member->name));
-		(void) pushJsonbValue(&state, WJB_VALUE, member->value);
+		sync_kit_json_put(&state, member->name, member->value);
 	}
-	return sync_kit_json_value(JsonbValueToJsonb(pushJsonbValue(&state,
-																WJB_END_OBJECT,
-																NULL)));
+	return sync_kit_json_value(sync_kit_json_end(&state));
 }
 
 /*

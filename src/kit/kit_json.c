@@ -289,6 +289,36 @@ sync_kit_json_new_integer(int64 number)
 }
 
 /*
+ * Begin an object.
+ */
+void
+sync_kit_json_begin(JsonbParseState **object)
+{
+	(void) pushJsonbValue(object, WJB_BEGIN_OBJECT, NULL);
+}
+
+/*
+ * Add a member to an object that was begun; NULL is null.
+ */
+void
+sync_kit_json_put(JsonbParseState **object, const char *name, JsonbValue *value)
+{
+	(void) pushJsonbValue(object, WJB_KEY, sync_kit_json_new_text(name));
+	(void) pushJsonbValue(object,
+						  WJB_VALUE,
+						  value ? value : sync_kit_json_new_text(NULL));
+}
+
+/*
+ * End an object, in the current memory context.
+ */
+Jsonb *
+sync_kit_json_end(JsonbParseState **object)
+{
+	return JsonbValueToJsonb(pushJsonbValue(object, WJB_END_OBJECT, NULL));
+}
+
+/*
  * Parse a jsonpath.  Raises where it is none.
  */
 SyncJsonPath *

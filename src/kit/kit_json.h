@@ -46,6 +46,11 @@ extern bool sync_kit_json_boolean(JsonbValue *object,
 extern const char *sync_kit_json_type(JsonbValue *value);
 extern JsonbValue *sync_kit_json_new_text(const char *text);
 extern JsonbValue *sync_kit_json_new_integer(int64 number);
+extern void sync_kit_json_begin(JsonbParseState **object);
+extern void sync_kit_json_put(JsonbParseState **object,
+							  const char *name,
+							  JsonbValue *value);
+extern Jsonb *sync_kit_json_end(JsonbParseState **object);
 
 extern SyncJsonPath *sync_kit_json_path(const char *text);
 extern List *sync_kit_json_find(JsonbValue *document, SyncJsonPath *path);

@@ -121,23 +121,17 @@ sync_provider_item_scope(SyncItem *item)
 	JsonbParseState *state = NULL;
 	ListCell *cell;
 
-	(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	sync_kit_json_begin(&state);
 	foreach(cell, sync_kit_json_members(item->row))
 	{
 		SyncJsonMember *member = lfirst(cell);
 
-		(void) pushJsonbValue(&state,
-							  WJB_KEY,
-							  sync_kit_json_new_text(member->name));
-		(void) pushJsonbValue(&state, WJB_VALUE, member->value);
+		sync_kit_json_put(&state, member->name, member->value);
 	}
-	(void) pushJsonbValue(&state, WJB_KEY, sync_kit_json_new_text("remote_id"));
-	(void) pushJsonbValue(&state,
-						  WJB_VALUE,
-						  sync_kit_json_new_text(item->remote_id));
-	return sync_kit_json_value(JsonbValueToJsonb(pushJsonbValue(&state,
-																WJB_END_OBJECT,
-																NULL)));
+	sync_kit_json_put(&state,
+					  "remote_id",
+					  sync_kit_json_new_text(item->remote_id));
+	return sync_kit_json_value(sync_kit_json_end(&state));
 }
 
 /*
@@ -149,21 +143,16 @@ without_nulls(JsonbValue *object)
 	JsonbParseState *state = NULL;
 	ListCell *cell;
 
-	(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	sync_kit_json_begin(&state);
 	foreach(cell, sync_kit_json_members(object))
 	{
 		SyncJsonMember *member = lfirst(cell);
 
 		if (member->value->type == jbvNull)
 			continue;
-		(void) pushJsonbValue(&state,
-							  WJB_KEY,
-							  sync_kit_json_new_text(member->name));
-		(void) pushJsonbValue(&state, WJB_VALUE, member->value);
+		sync_kit_json_put(&state, member->name, member->value);
 	}
-	return sync_kit_json_value(JsonbValueToJsonb(pushJsonbValue(&state,
-																WJB_END_OBJECT,
-																NULL)));
+	return sync_kit_json_value(sync_kit_json_end(&state));
 }
 
 /*

@@ -51,24 +51,18 @@ Jsonb *
 sync_provider_make_columns(List *columns, JsonbValue *record, SyncScope *scope)
 {
 	JsonbParseState *state = NULL;
-	JsonbValue *object;
 	ListCell *cell;
 
-	(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	sync_kit_json_begin(&state);
 	foreach(cell, columns)
 	{
 		SyncColumn *column = lfirst(cell);
-		JsonbValue *value = sync_provider_make_column(column, record, scope);
 
-		(void) pushJsonbValue(&state,
-							  WJB_KEY,
-							  sync_kit_json_new_text(column->name));
-		(void) pushJsonbValue(&state,
-							  WJB_VALUE,
-							  value ? value : sync_kit_json_new_text(NULL));
+		sync_kit_json_put(&state,
+						  column->name,
+						  sync_provider_make_column(column, record, scope));
 	}
-	object = pushJsonbValue(&state, WJB_END_OBJECT, NULL);
-	return JsonbValueToJsonb(object);
+	return sync_kit_json_end(&state);
 }
 
 /*

@@ -180,7 +180,7 @@ sync_provider_settle_params(SyncEndpoint *endpoint, JsonbValue *given)
 	ListCell *cell;
 
 	sync_provider_check_params(endpoint, given);
-	(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	sync_kit_json_begin(&state);
 	foreach(cell, sync_kit_json_members(endpoint->params))
 	{
 		SyncJsonMember *declared = lfirst(cell);
@@ -198,14 +198,9 @@ sync_provider_settle_params(SyncEndpoint *endpoint, JsonbValue *given)
 						   declared->name));
 		if (value == NULL)
 			continue;
-		(void) pushJsonbValue(&state,
-							  WJB_KEY,
-							  sync_kit_json_new_text(declared->name));
-		(void) pushJsonbValue(&state, WJB_VALUE, value);
+		sync_kit_json_put(&state, declared->name, value);
 	}
-	return sync_kit_json_value(JsonbValueToJsonb(pushJsonbValue(&state,
-																WJB_END_OBJECT,
-																NULL)));
+	return sync_kit_json_value(sync_kit_json_end(&state));
 }
 
 /*
@@ -225,7 +220,7 @@ open_parents(SyncFetch *fetch, const int64 *tenant, int depth)
 		JsonbValue *templates = sync_kit_json_member(parent, "params");
 		ListCell *cell;
 
-		(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+		sync_kit_json_begin(&state);
 		foreach(cell, sync_kit_json_members(templates))
 		{
 			SyncJsonMember *member = lfirst(cell);
@@ -236,19 +231,13 @@ open_parents(SyncFetch *fetch, const int64 *tenant, int depth)
 									 SYNC_ENCODE_NOT,
 									 &missing);
 
-			(void) pushJsonbValue(&state,
-								  WJB_KEY,
-								  sync_kit_json_new_text(member->name));
-			(void) pushJsonbValue(&state,
-								  WJB_VALUE,
-								  sync_kit_json_new_text(missing ? NULL
-																 : value));
+			sync_kit_json_put(&state,
+							  member->name,
+							  sync_kit_json_new_text(missing ? NULL : value));
 		}
 		fetch->parent =
 			open_fetch(name,
-					   sync_kit_json_value(JsonbValueToJsonb(pushJsonbValue(&state,
-																			WJB_END_OBJECT,
-																			NULL))),
+					   sync_kit_json_value(sync_kit_json_end(&state)),
 					   fetch->credential,
 					   tenant,
 					   NULL,

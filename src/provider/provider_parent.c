@@ -149,7 +149,7 @@ collect(SyncFetch *fetch, JsonbValue *definition, int64 *wait_ms)
 		return SYNC_FETCH_END;
 
 	caller = MemoryContextSwitchTo(fetch->parent_context);
-	(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	sync_kit_json_begin(&state);
 	(void) pushJsonbValue(&state, WJB_KEY, sync_kit_json_new_text("collected"));
 	(void) pushJsonbValue(&state, WJB_BEGIN_ARRAY, NULL);
 	foreach(cell, fetch->collected)
@@ -157,10 +157,7 @@ collect(SyncFetch *fetch, JsonbValue *definition, int64 *wait_ms)
 							  WJB_ELEM,
 							  sync_kit_json_new_text(lfirst(cell)));
 	(void) pushJsonbValue(&state, WJB_END_ARRAY, NULL);
-	fetch->scope.parent =
-		sync_kit_json_value(JsonbValueToJsonb(pushJsonbValue(&state,
-															 WJB_END_OBJECT,
-															 NULL)));
+	fetch->scope.parent = sync_kit_json_value(sync_kit_json_end(&state));
 	MemoryContextSwitchTo(caller);
 	fetch->collected = NIL;
 	return SYNC_FETCH_RECORD;

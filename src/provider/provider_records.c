@@ -16,9 +16,6 @@ static JsonbValue *as_object(JsonbValue *record,
 							 JsonbValue *holder,
 							 JsonbValue *lift);
 static void push_members(JsonbParseState **state, JsonbValue *object);
-static void push_member(JsonbParseState **state,
-						const char *name,
-						JsonbValue *value);
 
 /*
  * The records in a document, as objects (JsonbValue) that point into it.
@@ -99,14 +96,13 @@ extract_columns(JsonbValue *records, JsonbValue *document)
 					errmsg("the answer has a row of %d values, and names for %d",
 						   list_length(values),
 						   list_length(names)));
-		(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+		sync_kit_json_begin(&state);
 		forboth(name, names, value, values)
-			push_member(&state, sync_kit_json_text(lfirst(name)), lfirst(value));
+			sync_kit_json_put(&state,
+							  sync_kit_json_text(lfirst(name)),
+							  lfirst(value));
 		objects =
-			lappend(objects,
-					sync_kit_json_value(JsonbValueToJsonb(pushJsonbValue(&state,
-																		 WJB_END_OBJECT,
-																		 NULL))));
+			lappend(objects, sync_kit_json_value(sync_kit_json_end(&state)));
 	}
 	return objects;
 }
@@ -126,22 +122,20 @@ as_object(JsonbValue *record,
 
 	if (sync_kit_json_is_object(record) && lift == NULL)
 		return record;
-	(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	sync_kit_json_begin(&state);
 	if (sync_kit_json_is_object(record))
 		push_members(&state, record);
 	else
-		push_member(&state, scalar, record);
+		sync_kit_json_put(&state, scalar, record);
 	foreach(cell, sync_kit_json_members(lift))
 	{
 		SyncJsonMember *lifted = lfirst(cell);
 		List *found =
 			find_first(holder, sync_provider_paths(lift, lifted->name));
 
-		push_member(&state, lifted->name, found ? linitial(found) : NULL);
+		sync_kit_json_put(&state, lifted->name, found ? linitial(found) : NULL);
 	}
-	return sync_kit_json_value(JsonbValueToJsonb(pushJsonbValue(&state,
-																WJB_END_OBJECT,
-																NULL)));
+	return sync_kit_json_value(sync_kit_json_end(&state));
 }
 
 /*
@@ -156,18 +150,6 @@ push_members(JsonbParseState **state, JsonbValue *object)
 	{
 		SyncJsonMember *member = lfirst(cell);
 
-		push_member(state, member->name, member->value);
+		sync_kit_json_put(state, member->name, member->value);
 	}
-}
-
-/*
- * Add a member; NULL is null.
- */
-static void
-push_member(JsonbParseState **state, const char *name, JsonbValue *value)
-{
-	(void) pushJsonbValue(state, WJB_KEY, sync_kit_json_new_text(name));
-	(void) pushJsonbValue(state,
-						  WJB_VALUE,
-						  value ? value : sync_kit_json_new_text(NULL));
 }

@@ -330,7 +330,6 @@ read_reply(SyncFetch *fetch, JsonbValue *scheme, JsonbValue *document)
 {
 	JsonbValue *values = sync_kit_json_member(scheme, "values");
 	JsonbParseState *state = NULL;
-	JsonbValue *token;
 	char *refresh = sync_kit_json_string(fetch->scope.token, "refresh");
 	char *expires = find_value(document, values, "expires");
 	double lifetime_s =
@@ -346,14 +345,11 @@ read_reply(SyncFetch *fetch, JsonbValue *scheme, JsonbValue *document)
 	/* renewed a little earlier; one that does not last is used once at least */
 	lifetime_s -= Min(skew_s, lifetime_s / 2);
 
-	(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	sync_kit_json_begin(&state);
 	/* one that is given once is good for more than one time */
 	if (refresh && fetch->refreshing)
 	{
-		(void)
-			pushJsonbValue(&state, WJB_KEY, sync_kit_json_new_text("refresh"));
-		(void)
-			pushJsonbValue(&state, WJB_VALUE, sync_kit_json_new_text(refresh));
+		sync_kit_json_put(&state, "refresh", sync_kit_json_new_text(refresh));
 	}
 	foreach(cell, sync_kit_json_members(values))
 	{
@@ -362,16 +358,13 @@ read_reply(SyncFetch *fetch, JsonbValue *scheme, JsonbValue *document)
 
 		if (value == NULL || strcmp(name, "expires") == 0)
 			continue;
-		(void) pushJsonbValue(&state, WJB_KEY, sync_kit_json_new_text(name));
-		(void) pushJsonbValue(&state, WJB_VALUE, sync_kit_json_new_text(value));
+		sync_kit_json_put(&state, name, sync_kit_json_new_text(value));
 	}
-	(void) pushJsonbValue(&state, WJB_KEY, sync_kit_json_new_text("expires_at"));
-	(void) pushJsonbValue(&state,
-						  WJB_VALUE,
-						  sync_kit_json_new_integer(now_s +
-													Max(1, (int64) lifetime_s)));
-	token = pushJsonbValue(&state, WJB_END_OBJECT, NULL);
-	return sync_kit_json_value(JsonbValueToJsonb(token));
+	sync_kit_json_put(&state,
+					  "expires_at",
+					  sync_kit_json_new_integer(now_s +
+												Max(1, (int64) lifetime_s)));
+	return sync_kit_json_value(sync_kit_json_end(&state));
 }
 
 /*

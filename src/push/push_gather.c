@@ -218,21 +218,16 @@ without(JsonbValue *row, SyncPush *push)
 	if (push->not_sent == NIL && push->tenant == NULL &&
 		sync_kit_json_members(push->columns) == NIL)
 		return row;
-	(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	sync_kit_json_begin(&state);
 	foreach(cell, sync_kit_json_members(row))
 	{
 		SyncJsonMember *member = lfirst(cell);
 
 		if (is_named(push, member->name))
 			continue;
-		(void) pushJsonbValue(&state,
-							  WJB_KEY,
-							  sync_kit_json_new_text(member->name));
-		(void) pushJsonbValue(&state, WJB_VALUE, member->value);
+		sync_kit_json_put(&state, member->name, member->value);
 	}
-	return sync_kit_json_value(JsonbValueToJsonb(pushJsonbValue(&state,
-																WJB_END_OBJECT,
-																NULL)));
+	return sync_kit_json_value(sync_kit_json_end(&state));
 }
 
 /*

@@ -17,7 +17,6 @@
 static int64 resolve(ParamListInfo params, bool has_tenant);
 static void run_planned(const char *sql, ParamListInfo params, bool has_tenant);
 static char *for_tenant(const char *sql, bool has_tenant);
-static void put(JsonbParseState **state, const char *name, JsonbValue *value);
 static void put_text(JsonbParseState **state,
 					 const char *name,
 					 const char *text);
@@ -224,10 +223,10 @@ rows_as_json(SyncPushBatch *batch, bool settled)
 		bool taken = row->item.state == SYNC_ITEM_PUSHED;
 
 		(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
-		put(&state, "key", row->key);
+		sync_kit_json_put(&state, "key", row->key);
 		if (!settled)
 		{
-			put(&state, "item", row->item.row);
+			sync_kit_json_put(&state, "item", row->item.row);
 			put_text(&state, "content", row->content);
 		}
 		else
@@ -246,22 +245,12 @@ rows_as_json(SyncPushBatch *batch, bool settled)
 }
 
 /*
- * Put a member into an object.
- */
-static void
-put(JsonbParseState **state, const char *name, JsonbValue *value)
-{
-	(void) pushJsonbValue(state, WJB_KEY, sync_kit_json_new_text(name));
-	(void) pushJsonbValue(state, WJB_VALUE, value);
-}
-
-/*
  * Put a text into an object, or null.
  */
 static void
 put_text(JsonbParseState **state, const char *name, const char *text)
 {
-	put(state, name, sync_kit_json_new_text(text));
+	sync_kit_json_put(state, name, sync_kit_json_new_text(text));
 }
 
 /*

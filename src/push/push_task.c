@@ -111,19 +111,14 @@ finish(void *state)
 	Datum *details = palloc(sizeof(Datum));
 
 	sync_push_finish(pushing);
-	(void) pushJsonbValue(&json, WJB_BEGIN_OBJECT, NULL);
+	sync_kit_json_begin(&json);
 	for (int i = 0; i < lengthof(counts); i++)
 	{
-		(void) pushJsonbValue(&json,
-							  WJB_KEY,
-							  sync_kit_json_new_text(counts[i].name));
-		(void) pushJsonbValue(&json,
-							  WJB_VALUE,
-							  sync_kit_json_new_integer(counts[i].count));
+		sync_kit_json_put(&json,
+						  counts[i].name,
+						  sync_kit_json_new_integer(counts[i].count));
 	}
-	*details = JsonbPGetDatum(JsonbValueToJsonb(pushJsonbValue(&json,
-															   WJB_END_OBJECT,
-															   NULL)));
+	*details = JsonbPGetDatum(sync_kit_json_end(&json));
 	return details;
 }
 

@@ -72,16 +72,12 @@ sync_request_keep_answer(SyncTask *task,
 							 NULL,
 							 NULL);
 
-	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
-	pushJsonbValue(&state, WJB_KEY, sync_kit_json_new_text("status"));
-	pushJsonbValue(&state, WJB_VALUE, sync_kit_json_new_integer(status));
-	pushJsonbValue(&state, WJB_KEY, sync_kit_json_new_text("bytes"));
-	pushJsonbValue(&state,
-				   WJB_VALUE,
-				   sync_kit_json_new_integer(sync_http_bytes(transfer)));
-	*details = JsonbPGetDatum(JsonbValueToJsonb(pushJsonbValue(&state,
-															   WJB_END_OBJECT,
-															   NULL)));
+	sync_kit_json_begin(&state);
+	sync_kit_json_put(&state, "status", sync_kit_json_new_integer(status));
+	sync_kit_json_put(&state,
+					  "bytes",
+					  sync_kit_json_new_integer(sync_http_bytes(transfer)));
+	*details = JsonbPGetDatum(sync_kit_json_end(&state));
 	return details;
 }
 
@@ -177,7 +173,7 @@ headers_of(SyncHttpTransfer *transfer)
 	ListCell *cell;
 
 	initStringInfo(&value);
-	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	sync_kit_json_begin(&state);
 	list_sort(headers, compare_headers);
 	foreach(cell, headers)
 	{
@@ -191,11 +187,12 @@ headers_of(SyncHttpTransfer *transfer)
 		if (next &&
 			strcmp(((SyncHttpHeader *) lfirst(next))->name, header->name) == 0)
 			continue;
-		pushJsonbValue(&state, WJB_KEY, sync_kit_json_new_text(header->name));
-		pushJsonbValue(&state, WJB_VALUE, sync_kit_json_new_text(value.data));
+		sync_kit_json_put(&state,
+						  header->name,
+						  sync_kit_json_new_text(value.data));
 		resetStringInfo(&value);
 	}
-	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+	return sync_kit_json_end(&state);
 }
 
 /*

@@ -27,7 +27,6 @@ typedef struct Kept
 static Jsonb *make_payload(const SyncWebRequest *request,
 						   const char *shown,
 						   bool kept);
-static void add(JsonbParseState **state, const char *name, JsonbValue *value);
 static void keep(const char *queue_id, const SyncWebRequest *request);
 static void take_kept(void *arg, int ncells, char **cells);
 static List *read_headers(JsonbValue *headers, List **secrets);
@@ -76,28 +75,18 @@ make_payload(const SyncWebRequest *request, const char *shown, bool kept)
 	JsonbParseState *state = NULL;
 	JsonbValue yes = {.type = jbvBool, .val.boolean = true};
 
-	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
-	add(&state, "url", sync_kit_json_new_text(shown));
-	add(&state, "method", sync_kit_json_new_text(request->method));
+	sync_kit_json_begin(&state);
+	sync_kit_json_put(&state, "url", sync_kit_json_new_text(shown));
+	sync_kit_json_put(&state, "method", sync_kit_json_new_text(request->method));
 	if (request->timeout_ms > 0)
-		add(&state,
-			"timeout_ms",
-			sync_kit_json_new_integer(request->timeout_ms));
+		sync_kit_json_put(&state,
+						  "timeout_ms",
+						  sync_kit_json_new_integer(request->timeout_ms));
 	if (request->retry)
-		add(&state, "retry", &yes);
+		sync_kit_json_put(&state, "retry", &yes);
 	if (kept)
-		add(&state, "kept", &yes);
-	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
-}
-
-/*
- * Add a member to an object that is being made.
- */
-static void
-add(JsonbParseState **state, const char *name, JsonbValue *value)
-{
-	pushJsonbValue(state, WJB_KEY, sync_kit_json_new_text(name));
-	pushJsonbValue(state, WJB_VALUE, value);
+		sync_kit_json_put(&state, "kept", &yes);
+	return sync_kit_json_end(&state);
 }
 
 /*
