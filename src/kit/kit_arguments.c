@@ -7,11 +7,10 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_type.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 
 #include "kit/kit_arguments.h"
+#include "kit/kit_words.h"
 
 /*
  * An argument of type text as a string, NULL where it is NULL.
@@ -29,28 +28,18 @@ sync_kit_text_argument(FunctionCallInfo fcinfo, int i)
 List *
 sync_kit_texts_argument(FunctionCallInfo fcinfo, int i, const char *name)
 {
-	List *texts = NIL;
-	Datum *values;
-	bool *nulls;
-	int count;
+	List *texts;
+	ListCell *cell;
 
 	if (PG_ARGISNULL(i))
 		return NIL;
-	deconstruct_array(PG_GETARG_ARRAYTYPE_P(i),
-					  TEXTOID,
-					  -1,
-					  false,
-					  TYPALIGN_INT,
-					  &values,
-					  &nulls,
-					  &count);
-	for (int n = 0; n < count; n++)
-	{
-		if (nulls[n])
+	texts = sync_kit_array_texts(PG_GETARG_DATUM(i));
+	foreach(cell, texts)
+		if (lfirst(cell) == NULL)
 			ereport(ERROR,
 					errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					errmsg("element %d of %s must not be NULL", n + 1, name));
-		texts = lappend(texts, TextDatumGetCString(values[n]));
-	}
+					errmsg("element %d of %s must not be NULL",
+						   foreach_current_index(cell) + 1,
+						   name));
 	return texts;
 }

@@ -47,22 +47,17 @@ sync_kit_find_word(const char *const *words,
 }
 
 /*
- * The names in the text of an array, NIL where it is NULL.
+ * The elements of an array of texts, which are NULL where they are NULL.
  */
 List *
-sync_kit_read_names(const char *array)
+sync_kit_array_texts(Datum array)
 {
-	List *names = NIL;
+	List *texts = NIL;
 	Datum *values;
 	bool *nulls;
 	int count;
 
-	if (array == NULL)
-		return NIL;
-	deconstruct_array(DatumGetArrayTypeP(OidInputFunctionCall(F_ARRAY_IN,
-															  pstrdup(array),
-															  TEXTOID,
-															  -1)),
+	deconstruct_array(DatumGetArrayTypeP(array),
 					  TEXTOID,
 					  -1,
 					  false,
@@ -71,7 +66,37 @@ sync_kit_read_names(const char *array)
 					  &nulls,
 					  &count);
 	for (int i = 0; i < count; i++)
-		names = lappend(names, nulls[i] ? "" : TextDatumGetCString(values[i]));
+		texts =
+			lappend(texts, nulls[i] ? NULL : TextDatumGetCString(values[i]));
+	return texts;
+}
+
+/*
+ * The same of the text of an array, NIL where it is NULL.
+ */
+List *
+sync_kit_read_texts(const char *array)
+{
+	if (array == NULL)
+		return NIL;
+	return sync_kit_array_texts(OidInputFunctionCall(F_ARRAY_IN,
+													 pstrdup(array),
+													 TEXTOID,
+													 -1));
+}
+
+/*
+ * The names in the text of an array, NIL where it is NULL.
+ */
+List *
+sync_kit_read_names(const char *array)
+{
+	List *names = sync_kit_read_texts(array);
+	ListCell *cell;
+
+	foreach(cell, names)
+		if (lfirst(cell) == NULL)
+			lfirst(cell) = "";
 	return names;
 }
 

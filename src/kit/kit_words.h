@@ -16,6 +16,8 @@ extern int sync_kit_find_word(const char *const *words,
 							  const char *word,
 							  const char *argument,
 							  const char *label);
+extern List *sync_kit_array_texts(Datum array);
+extern List *sync_kit_read_texts(const char *array);
 extern List *sync_kit_read_names(const char *array);
 extern void sync_kit_set_names(ParamExternData *param, List *names);
 extern char *sync_kit_list_names(List *names);

@@ -12,10 +12,8 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
-#include "catalog/pg_type.h"
 #include "commands/extension.h"
 #include "commands/trigger.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -24,6 +22,7 @@
 #include "kit/kit_ident.h"
 #include "kit/kit_spi.h"
 #include "kit/kit_trigger.h"
+#include "kit/kit_words.h"
 #include "progress/progress.h"
 
 /* The columns of list_parts, in the order of its SELECT list */
@@ -154,24 +153,10 @@ column_names(TriggerData *trigger, HeapTuple tuple, const char *name)
 	TupleDesc desc = RelationGetDescr(trigger->tg_relation);
 	AttrNumber number =
 		get_attnum(RelationGetRelid(trigger->tg_relation), name);
-	List *names = NIL;
 	bool isnull;
 	Datum value = heap_getattr(tuple, number, desc, &isnull);
-	Datum *elements;
-	int n = 0;
 
-	if (!isnull)
-		deconstruct_array(DatumGetArrayTypeP(value),
-						  TEXTOID,
-						  -1,
-						  false,
-						  TYPALIGN_INT,
-						  &elements,
-						  NULL,
-						  &n);
-	for (int i = 0; i < n; i++)
-		names = lappend(names, TextDatumGetCString(elements[i]));
-	return names;
+	return isnull ? NIL : sync_kit_array_texts(value);
 }
 
 /*

@@ -17,12 +17,10 @@
 #include "postgres.h"
 
 #include "catalog/pg_class.h"
-#include "catalog/pg_type.h"
-#include "utils/array.h"
-#include "utils/builtins.h"
 
 #include "kit/kit_expr.h"
 #include "kit/kit_ident.h"
+#include "kit/kit_words.h"
 #include "progress/progress.h"
 
 static bool keep_apart(SyncRule *a, SyncRule *b);
@@ -248,20 +246,8 @@ share_touched(SyncRule *coarse,
 static List *
 read_texts(ParamExternData *param)
 {
-	List *texts = NIL;
-	Datum *values;
-	int n;
+	List *texts = sync_kit_array_texts(param->value);
 
-	deconstruct_array(DatumGetArrayTypeP(param->value),
-					  TEXTOID,
-					  -1,
-					  false,
-					  TYPALIGN_INT,
-					  &values,
-					  NULL,
-					  &n);
-	for (int i = 0; i < n; i++)
-		texts = lappend(texts, TextDatumGetCString(values[i]));
 	list_sort(texts, compare_texts);
 	return texts;
 }

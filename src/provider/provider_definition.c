@@ -7,13 +7,11 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
 
 #include "kit/kit_spi.h"
+#include "kit/kit_words.h"
 #include "provider/provider.h"
 
 static char *compose_select(const char *const *columns, const char *from);
@@ -416,32 +414,16 @@ parsed_texts(const char *array)
 }
 
 /*
- * The elements of an array of texts, NIL where there is none.
+ * The elements of an array of texts but for NULLs, NIL where there is none.
  */
 static List *
 parsed_names(const char *array)
 {
-	List *names = NIL;
-	Datum *values;
-	bool *nulls;
-	int count;
+	List *names = sync_kit_read_texts(array);
+	ListCell *cell;
 
-	if (array == NULL)
-		return NIL;
-	deconstruct_array(DatumGetArrayTypeP(OidInputFunctionCall(F_ARRAY_IN,
-															  unconstify(char *,
-																		 array),
-															  TEXTOID,
-															  -1)),
-					  TEXTOID,
-					  -1,
-					  false,
-					  TYPALIGN_INT,
-					  &values,
-					  &nulls,
-					  &count);
-	for (int i = 0; i < count; i++)
-		if (!nulls[i])
-			names = lappend(names, TextDatumGetCString(values[i]));
+	foreach(cell, names)
+		if (lfirst(cell) == NULL)
+			names = foreach_delete_current(names, cell);
 	return names;
 }

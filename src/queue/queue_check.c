@@ -10,10 +10,8 @@
 #include "access/htup_details.h"
 #include "catalog/dependency.h"
 #include "catalog/pg_proc.h"
-#include "catalog/pg_type.h"
 #include "commands/extension.h"
 #include "commands/trigger.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
@@ -23,6 +21,7 @@
 #include "kit/kit_ident.h"
 #include "kit/kit_spi.h"
 #include "kit/kit_trigger.h"
+#include "kit/kit_words.h"
 #include "queue/queue_row.h"
 
 /* set while a shipped type makes room for a user's */
@@ -96,32 +95,22 @@ check_states(TriggerData *trigger, HeapTuple tuple, const char *name)
 							   number,
 							   RelationGetDescr(trigger->tg_relation),
 							   &isnull);
-	Datum *values;
-	bool *nulls;
-	int count;
+	ListCell *cell;
 
 	if (isnull)
 		return;
-	deconstruct_array(DatumGetArrayTypeP(array),
-					  TEXTOID,
-					  -1,
-					  false,
-					  TYPALIGN_INT,
-					  &values,
-					  &nulls,
-					  &count);
-	for (int i = 0; i < count; i++)
+	foreach(cell, sync_kit_array_texts(array))
 	{
-		char *state = nulls[i] ? "NULL" : TextDatumGetCString(values[i]);
-		size_t length = strlen(state);
+		const char *state = lfirst(cell);
+		size_t length = state ? strlen(state) : 0;
 
-		if (!nulls[i] && length >= 1 && length <= 5 &&
+		if (length >= 1 && length <= 5 &&
 			strspn(state, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == length)
 			continue;
 		ereport(ERROR,
 				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("\"%s\" in retry_sqlstates of operation type \"%s\" is not the beginning of an SQLSTATE",
-					   state,
+					   state ? state : "NULL",
 					   name),
 				errhint("An SQLSTATE has five digits or capital letters."));
 	}
