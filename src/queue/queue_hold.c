@@ -12,7 +12,6 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "catalog/pg_type.h"
@@ -145,28 +144,24 @@ sync_queue_give_back(List *tasks)
 static HeapTuple
 leased_row(Relation queue, const SyncTask *task, TimestampTz until)
 {
-	TupleDesc desc = RelationGetDescr(queue);
-	SyncQueueColumns columns;
-	int numbers[4];
-	Datum values[] = {
+	static const SyncQueueColumn columns[] = {
+		SYNC_QUEUE_STATUS,
+		SYNC_QUEUE_ATTEMPT,
+		SYNC_QUEUE_WORKER_PID,
+		SYNC_QUEUE_LEASE_UNTIL,
+	};
+	Datum values[lengthof(columns)] = {
 		CStringGetTextDatum("running"),
 		Int32GetDatum(task->attempt),
 		Int32GetDatum(MyProcPid),
 		TimestampTzGetDatum(until),
 	};
-	bool nulls[lengthof(values)] = {false};
 
-	sync_queue_find_columns(desc, &columns);
-	numbers[0] = columns.number[SYNC_QUEUE_STATUS];
-	numbers[1] = columns.number[SYNC_QUEUE_ATTEMPT];
-	numbers[2] = columns.number[SYNC_QUEUE_WORKER_PID];
-	numbers[3] = columns.number[SYNC_QUEUE_LEASE_UNTIL];
-	return heap_modify_tuple_by_cols(task->tuple,
-									 desc,
-									 lengthof(numbers),
-									 numbers,
-									 values,
-									 nulls);
+	return sync_queue_changed_row(queue,
+								  task,
+								  columns,
+								  values,
+								  lengthof(columns));
 }
 
 /*

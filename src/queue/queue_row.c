@@ -164,6 +164,31 @@ sync_queue_task(HeapTuple tuple, TupleDesc desc, const SyncQueueColumns *columns
 }
 
 /*
+ * The row of a task with other values in these columns, none of them NULL.
+ */
+HeapTuple
+sync_queue_changed_row(Relation queue,
+					   const SyncTask *task,
+					   const SyncQueueColumn *columns,
+					   Datum *values,
+					   int n)
+{
+	SyncQueueColumns known;
+	int numbers[SYNC_QUEUE_NCOLUMNS];
+	bool nulls[SYNC_QUEUE_NCOLUMNS] = {false};
+
+	sync_queue_find_columns(RelationGetDescr(queue), &known);
+	for (int i = 0; i < n; i++)
+		numbers[i] = known.number[columns[i]];
+	return heap_modify_tuple_by_cols(task->tuple,
+									 RelationGetDescr(queue),
+									 n,
+									 numbers,
+									 values,
+									 nulls);
+}
+
+/*
  * A copy of a task that is held, with all that it keeps, in the current memory
  * context.
  */

@@ -75,6 +75,11 @@ extern void sync_queue_find_columns(TupleDesc desc, SyncQueueColumns *columns);
 extern SyncTask *sync_queue_task(HeapTuple tuple,
 								 TupleDesc desc,
 								 const SyncQueueColumns *columns);
+extern HeapTuple sync_queue_changed_row(Relation queue,
+										const SyncTask *task,
+										const SyncQueueColumn *columns,
+										Datum *values,
+										int n);
 
 /* in queue_offer.c */
 extern void sync_queue_offer_at_abort(const SyncOffer *offer);

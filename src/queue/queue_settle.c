@@ -189,26 +189,22 @@ delayed_row(Relation queue,
 			TimestampTz when,
 			const char *error)
 {
-	TupleDesc desc = RelationGetDescr(queue);
-	SyncQueueColumns columns;
-	int numbers[4];
-	Datum values[] = {
+	static const SyncQueueColumn columns[] = {
+		SYNC_QUEUE_PRIORITY,
+		SYNC_QUEUE_SCHEDULED_TIME,
+		SYNC_QUEUE_ATTEMPT,
+		SYNC_QUEUE_LAST_ERROR,
+	};
+	Datum values[lengthof(columns)] = {
 		Int32GetDatum(Min(task->priority + 1, SYNC_QUEUE_PRIORITY_MAX)),
 		TimestampTzGetDatum(when),
 		Int32GetDatum(task->attempt),
 		CStringGetTextDatum(error),
 	};
-	bool nulls[lengthof(values)] = {false};
 
-	sync_queue_find_columns(desc, &columns);
-	numbers[0] = columns.number[SYNC_QUEUE_PRIORITY];
-	numbers[1] = columns.number[SYNC_QUEUE_SCHEDULED_TIME];
-	numbers[2] = columns.number[SYNC_QUEUE_ATTEMPT];
-	numbers[3] = columns.number[SYNC_QUEUE_LAST_ERROR];
-	return heap_modify_tuple_by_cols(task->tuple,
-									 desc,
-									 lengthof(numbers),
-									 numbers,
-									 values,
-									 nulls);
+	return sync_queue_changed_row(queue,
+								  task,
+								  columns,
+								  values,
+								  lengthof(columns));
 }
