@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "check/check.h"
+#include "kit/kit_error.h"
 #include "kit/kit_expr.h"
 #include "kit/kit_spi.h"
 
@@ -146,11 +147,7 @@ static void
 refuse_if(bool wrong, SyncCheck *check, const char *why, const char *hint)
 {
 	if (wrong)
-		ereport(ERROR,
-				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				errmsg("%s is not valid", check->label),
-				errdetail_internal("%s", why),
-				errhint("%s", hint));
+		sync_kit_refuse(check->label, why, hint);
 }
 
 /*

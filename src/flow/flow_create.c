@@ -19,6 +19,7 @@
 #include "flow/flow_endpoint.h"
 #include "flow/flow_path.h"
 #include "flow/flow_watermark.h"
+#include "kit/kit_error.h"
 #include "kit/kit_expr.h"
 
 static void check_source(SyncStream *stream);
@@ -266,9 +267,5 @@ static void
 refuse_if(bool wrong, SyncStream *stream, const char *why, const char *hint)
 {
 	if (wrong)
-		ereport(ERROR,
-				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				errmsg("%s is not valid", stream->label),
-				errdetail_internal("%s", why),
-				errhint("%s", hint));
+		sync_kit_refuse(stream->label, why, hint);
 }

@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * kit_error.h
- *	  SQLSTATEs of our own, for what a program has to tell apart and the
- *	  server has no code for.
+ *	  Errors that several parts raise, and SQLSTATEs of our own, for what a
+ *	  program has to tell apart and the server has no code for.
  *
  *-------------------------------------------------------------------------
  */
@@ -20,5 +20,9 @@
 
 /* a check of a stream does not hold */
 #define SYNC_ERRCODE_CHECK_FAILED MAKE_SQLSTATE('S', 'Y', '0', '0', '6')
+
+extern void sync_kit_refuse(const char *subject,
+							const char *detail,
+							const char *hint);
 
 #endif /* KIT_ERROR_H */

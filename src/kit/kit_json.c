@@ -88,6 +88,15 @@ sync_kit_json_member(JsonbValue *object, const char *name)
 }
 
 /*
+ * Has an object no member of that name?
+ */
+bool
+sync_kit_json_lacks(JsonbValue *object, const char *name)
+{
+	return sync_kit_json_member(object, name) == NULL;
+}
+
+/*
  * The members of an object, as SyncJsonMember; NIL where it is none.
  */
 List *

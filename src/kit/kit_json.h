@@ -31,6 +31,7 @@ extern Jsonb *sync_kit_json_parse(const char *text);
 extern Jsonb *sync_kit_json_of(JsonbValue *value);
 extern JsonbValue *sync_kit_json_value(Jsonb *json);
 extern JsonbValue *sync_kit_json_member(JsonbValue *object, const char *name);
+extern bool sync_kit_json_lacks(JsonbValue *object, const char *name);
 extern List *sync_kit_json_members(JsonbValue *object);
 extern List *sync_kit_json_elements(JsonbValue *array);
 extern bool sync_kit_json_is_object(JsonbValue *value);

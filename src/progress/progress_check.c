@@ -18,6 +18,7 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
+#include "kit/kit_error.h"
 #include "kit/kit_expr.h"
 #include "kit/kit_ident.h"
 #include "kit/kit_spi.h"
@@ -313,11 +314,9 @@ check_expression(const char *text,
 static void
 refuse(const char *rule_name, const char *why)
 {
-	ereport(ERROR,
-			errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			errmsg("progress rule \"%s\" is not valid", rule_name),
-			errdetail_internal("%s", why),
-			errhint("The comments on the columns of sync_progress_rules say what each may hold: \\d+ sync_progress_rules."));
+	sync_kit_refuse(psprintf("progress rule \"%s\"", rule_name),
+					why,
+					"The comments on the columns of sync_progress_rules say what each may hold: \\d+ sync_progress_rules.");
 }
 
 /*

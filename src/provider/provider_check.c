@@ -15,6 +15,7 @@
 #include "utils/builtins.h"
 #include "utils/rel.h"
 
+#include "kit/kit_error.h"
 #include "kit/kit_expr.h"
 #include "kit/kit_spi.h"
 #include "kit/kit_trigger.h"
@@ -43,7 +44,6 @@ static void check_json(TriggerData *trigger,
 static char **row_cells(TriggerData *trigger,
 						HeapTuple tuple,
 						const char *const *columns);
-static bool lacks(JsonbValue *object, const char *name);
 static void refuse_if(bool wrong,
 					  SyncGrammar *grammar,
 					  const char *detail,
@@ -164,8 +164,8 @@ check_provider(TriggerData *trigger, HeapTuple tuple)
 			  &grammar,
 			  "Its limits.concurrency is 0.",
 			  "Leave it out where there is no limit.");
-	refuse_if(lacks(provider->limits, "requests") !=
-				  lacks(provider->limits, "window_ms"),
+	refuse_if(sync_kit_json_lacks(provider->limits, "requests") !=
+				  sync_kit_json_lacks(provider->limits, "window_ms"),
 			  &grammar,
 			  "Its limits have only one of requests and window_ms.",
 			  "So many requests are allowed in any window of so many milliseconds: give both.");
@@ -191,8 +191,9 @@ check_auth(SyncGrammar *grammar, SyncProvider *provider)
 		JsonbValue *scheme = lfirst(cell);
 		JsonbValue *token = sync_kit_json_member(scheme, "token");
 
-		refuse_if(lacks(scheme, "query") && lacks(scheme, "headers") &&
-					  lacks(scheme, "basic"),
+		refuse_if(sync_kit_json_lacks(scheme, "query") &&
+					  sync_kit_json_lacks(scheme, "headers") &&
+					  sync_kit_json_lacks(scheme, "basic"),
 				  grammar,
 				  psprintf("Its auth.%d sends nothing.",
 						   foreach_current_index(cell)),
@@ -204,7 +205,8 @@ check_auth(SyncGrammar *grammar, SyncProvider *provider)
 				  "Its auth has more than one token.",
 				  "One scheme at most may make a token call.");
 		has_token = true;
-		refuse_if(lacks(sync_kit_json_member(token, "values"), "access"),
+		refuse_if(sync_kit_json_lacks(sync_kit_json_member(token, "values"),
+									  "access"),
 				  grammar,
 				  psprintf("Its auth.%d.token.values has no access.",
 						   foreach_current_index(cell)),
@@ -348,7 +350,7 @@ check_page(SyncGrammar *grammar, JsonbValue *page)
 		{
 			char *member = pnstrdup(name, strcspn(name, " "));
 
-			refuse_if(lacks(page, member),
+			refuse_if(sync_kit_json_lacks(page, member),
 					  grammar,
 					  psprintf("Its page has no %s, which kind %s needs.",
 							   member,
@@ -369,12 +371,13 @@ check_page(SyncGrammar *grammar, JsonbValue *page)
 					  NULL);
 		}
 	}
-	refuse_if(!lacks(page, "size") &&
+	refuse_if(!sync_kit_json_lacks(page, "size") &&
 				  sync_kit_json_integer(page, "size", 0) < 1,
 			  grammar,
 			  "Its page.size is 0.",
 			  NULL);
-	refuse_if(!lacks(page, "size_param") && lacks(page, "size"),
+	refuse_if(!sync_kit_json_lacks(page, "size_param") &&
+				  sync_kit_json_lacks(page, "size"),
 			  grammar,
 			  "Its page has size_param, and no size to send.",
 			  NULL);
@@ -395,14 +398,15 @@ check_parts(SyncGrammar *grammar, SyncEndpoint *endpoint)
 
 	if (parent)
 	{
-		refuse_if(lacks(parent, "endpoint") == lacks(parent, "sql"),
+		refuse_if(sync_kit_json_lacks(parent, "endpoint") ==
+					  sync_kit_json_lacks(parent, "sql"),
 				  grammar,
 				  "Its parent has not exactly one of endpoint and sql.",
 				  NULL);
-		if (!lacks(parent, "sql"))
+		if (!sync_kit_json_lacks(parent, "sql"))
 			sync_kit_check_query(sync_kit_json_string(parent, "sql"),
 								 psprintf("parent.sql of %s", grammar->subject));
-		refuse_if(!lacks(parent, "endpoint") &&
+		refuse_if(!sync_kit_json_lacks(parent, "endpoint") &&
 					  strcmp(sync_kit_json_string(parent, "endpoint"),
 							 endpoint->name) == 0,
 				  grammar,
@@ -410,7 +414,8 @@ check_parts(SyncGrammar *grammar, SyncEndpoint *endpoint)
 				  NULL);
 	}
 	if (format && strcmp(format, "columns") == 0)
-		refuse_if(lacks(records, "names") || lacks(records, "rows"),
+		refuse_if(sync_kit_json_lacks(records, "names") ||
+					  sync_kit_json_lacks(records, "rows"),
 				  grammar,
 				  "Its records are columns, and lack names or rows.",
 				  "Say where the reply has the names of the columns, and where the rows.");
@@ -420,41 +425,43 @@ check_parts(SyncGrammar *grammar, SyncEndpoint *endpoint)
 			  grammar,
 			  "Its records are ndjson, which comes in a single page.",
 			  NULL);
-	refuse_if(feed && lacks(feed, "query") &&
+	refuse_if(feed && sync_kit_json_lacks(feed, "query") &&
 				  (endpoint->body || endpoint->columns == NIL),
 			  grammar,
 			  "It has a feed, and no columns to keep, or it is one to push to.",
 			  NULL);
 	refuse_if(feed &&
-				  lacks(feed, "query") ==
+				  sync_kit_json_lacks(feed, "query") ==
 					  sync_provider_has_word("push_participants publish_results",
 											 sync_kit_json_string(feed,
 																  "operation")),
 			  grammar,
 			  "Its feed has a query where records are fetched, or none where rows are pushed.",
 			  NULL);
-	refuse_if(feed && lacks(feed, "query") != lacks(feed, "key"),
+	refuse_if(feed && sync_kit_json_lacks(feed, "query") !=
+						  sync_kit_json_lacks(feed, "key"),
 			  grammar,
 			  "Its feed has only one of query and key.",
 			  NULL);
-	refuse_if(feed && lacks(feed, "parent") != lacks(feed, "params"),
+	refuse_if(feed && sync_kit_json_lacks(feed, "parent") !=
+						  sync_kit_json_lacks(feed, "params"),
 			  grammar,
 			  "Its feed has only one of parent and params.",
 			  "Name the endpoint whose table has what this one is asked for, and which of its columns make which parameters.");
 	if (incremental == NULL)
 		return;
 	if (mode == NULL || strcmp(mode, "server") == 0)
-		refuse_if(lacks(incremental, "param"),
+		refuse_if(sync_kit_json_lacks(incremental, "param"),
 				  grammar,
 				  "Its incremental has no param to say since when.",
 				  NULL);
 	else if (strcmp(mode, "client") == 0)
-		refuse_if(lacks(incremental, "field"),
+		refuse_if(sync_kit_json_lacks(incremental, "field"),
 				  grammar,
 				  "Its incremental has no field to stop by.",
 				  NULL);
 	else if (strcmp(mode, "partition") == 0)
-		refuse_if(lacks(incremental, "value") || parent == NULL,
+		refuse_if(sync_kit_json_lacks(incremental, "value") || parent == NULL,
 				  grammar,
 				  "Its incremental is by partition, and lacks value or a parent to pass over.",
 				  NULL);
@@ -478,7 +485,7 @@ check_columns(SyncGrammar *grammar, SyncEndpoint *endpoint)
 						   column->name),
 				  NULL);
 		refuse_if(column->convert && strcmp(column->convert, "map") == 0 &&
-					  lacks(column->convert_by, "map"),
+					  sync_kit_json_lacks(column->convert_by, "map"),
 				  grammar,
 				  psprintf("Its columns.%s has no map to convert by.",
 						   column->name),
@@ -547,20 +554,11 @@ row_cells(TriggerData *trigger, HeapTuple tuple, const char *const *columns)
 }
 
 /*
- * Has an object no member of that name?
- */
-static bool
-lacks(JsonbValue *object, const char *name)
-{
-	return sync_kit_json_member(object, name) == NULL;
-}
-
-/*
  * Raise that a definition is not valid, where something is wrong.
  */
 static void
 refuse_if(bool wrong, SyncGrammar *grammar, const char *detail, const char *hint)
 {
 	if (wrong)
-		sync_provider_refuse(grammar, detail, hint);
+		sync_kit_refuse(grammar->subject, detail, hint);
 }

@@ -10,6 +10,7 @@
  */
 #include "postgres.h"
 
+#include "kit/kit_error.h"
 #include "provider/provider_grammar.h"
 
 /* What each kind of body needs, and what else it may have */
@@ -31,7 +32,6 @@ static const struct
 
 static void check_kind(SyncGrammar *grammar, SyncEndpoint *endpoint);
 static void check_answers(SyncGrammar *grammar, SyncEndpoint *endpoint);
-static bool lacks(JsonbValue *object, const char *name);
 static void refuse_if(bool wrong,
 					  SyncGrammar *grammar,
 					  const char *detail,
@@ -66,7 +66,7 @@ sync_provider_check_body(SyncGrammar *grammar, SyncEndpoint *endpoint)
 					   endpoint->method),
 			  "A body goes with POST, PUT, PATCH or DELETE.");
 	check_kind(grammar, endpoint);
-	refuse_if(!lacks(body, "batch") &&
+	refuse_if(!sync_kit_json_lacks(body, "batch") &&
 				  sync_kit_json_integer(body, "batch", 0) < 1,
 			  grammar,
 			  "Its body.batch is 0.",
@@ -76,8 +76,8 @@ sync_provider_check_body(SyncGrammar *grammar, SyncEndpoint *endpoint)
 			  grammar,
 			  "Its body.batch is more than 1, and each row has a request of its own.",
 			  "Templates of a request can name {item.x} only where that is one row; those of columns can always.");
-	refuse_if(!lacks(body, "value") && endpoint->takes_rows &&
-				  !lacks(body, "envelope") &&
+	refuse_if(!sync_kit_json_lacks(body, "value") && endpoint->takes_rows &&
+				  !sync_kit_json_lacks(body, "envelope") &&
 				  !sync_kit_json_is_object(sync_kit_json_member(body, "value")),
 			  grammar,
 			  "Its body.value is not an object.",
@@ -108,7 +108,8 @@ check_kind(SyncGrammar *grammar, SyncEndpoint *endpoint)
 	{
 		if (strcmp(kinds[i].kind, kind) != 0)
 			continue;
-		refuse_if(kinds[i].needed[0] && lacks(body, kinds[i].needed),
+		refuse_if(kinds[i].needed[0] &&
+					  sync_kit_json_lacks(body, kinds[i].needed),
 				  grammar,
 				  psprintf("Its body has no %s, which kind %s needs.",
 						   kinds[i].needed,
@@ -130,8 +131,9 @@ check_kind(SyncGrammar *grammar, SyncEndpoint *endpoint)
 					  NULL);
 		}
 	}
-	refuse_if(!lacks(body, "value") && endpoint->takes_rows &&
-				  lacks(body, "envelope") && strcmp(kind, "json") != 0,
+	refuse_if(!sync_kit_json_lacks(body, "value") && endpoint->takes_rows &&
+				  sync_kit_json_lacks(body, "envelope") &&
+				  strcmp(kind, "json") != 0,
 			  grammar,
 			  "Its body has a value, and no envelope to put the rows in beside it.",
 			  NULL);
@@ -147,34 +149,28 @@ check_answers(SyncGrammar *grammar, SyncEndpoint *endpoint)
 	char *match = sync_kit_json_string(body, "match");
 	bool by_key = match && strcmp(match, "key") == 0;
 
-	refuse_if(by_key && (lacks(body, "items") || lacks(body, "key") ||
-						 lacks(body, "by")),
+	refuse_if(by_key && (sync_kit_json_lacks(body, "items") ||
+						 sync_kit_json_lacks(body, "key") ||
+						 sync_kit_json_lacks(body, "by")),
 			  grammar,
 			  "Its body.match is \"key\", and it lacks items, key or by.",
 			  "items: where the answer has something for each row; key: which row that is; by: the column of the row with the same value.");
-	refuse_if(!by_key && !lacks(body, "key"),
+	refuse_if(!by_key && !sync_kit_json_lacks(body, "key"),
 			  grammar,
 			  "Its body has a key to match rows by, and its match is not \"key\".",
 			  NULL);
-	refuse_if(!endpoint->one_by_one && lacks(body, "items") &&
-				  !lacks(body, "failed") && lacks(body, "by"),
+	refuse_if(!endpoint->one_by_one && sync_kit_json_lacks(body, "items") &&
+				  !sync_kit_json_lacks(body, "failed") &&
+				  sync_kit_json_lacks(body, "by"),
 			  grammar,
 			  "Its body.failed does not say which rows have failed.",
 			  "With items, it is looked for in what the answer has for each row; with by, it lists the values of that column.");
-	refuse_if(!endpoint->one_by_one && lacks(body, "items") &&
-				  (!lacks(body, "duplicate") || !lacks(body, "message")),
+	refuse_if(!endpoint->one_by_one && sync_kit_json_lacks(body, "items") &&
+				  (!sync_kit_json_lacks(body, "duplicate") ||
+				   !sync_kit_json_lacks(body, "message")),
 			  grammar,
 			  "Its body has duplicate or message, and no items to look for them in.",
 			  NULL);
-}
-
-/*
- * Has an object no member of that name?
- */
-static bool
-lacks(JsonbValue *object, const char *name)
-{
-	return sync_kit_json_member(object, name) == NULL;
 }
 
 /*
@@ -184,5 +180,5 @@ static void
 refuse_if(bool wrong, SyncGrammar *grammar, const char *detail, const char *hint)
 {
 	if (wrong)
-		sync_provider_refuse(grammar, detail, hint);
+		sync_kit_refuse(grammar->subject, detail, hint);
 }

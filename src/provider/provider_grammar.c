@@ -13,6 +13,7 @@
 #include "lib/stringinfo.h"
 
 #include "http/http.h"
+#include "kit/kit_error.h"
 #include "provider/provider_grammar.h"
 
 /* Where the walk is */
@@ -88,21 +89,6 @@ sync_provider_has_word(const char *words, const char *word)
 }
 
 /*
- * Raise that a definition is not valid.
- */
-void
-sync_provider_refuse(const SyncGrammar *grammar,
-					 const char *detail,
-					 const char *hint)
-{
-	ereport(ERROR,
-			errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			errmsg("%s is not valid", grammar->subject),
-			errdetail_internal("%s", detail),
-			hint ? errhint("%s", hint) : 0);
-}
-
-/*
  * Check an object: each member is one that the shape has, and none is missing.
  */
 static void
@@ -131,19 +117,19 @@ check_shape(Walk *walk, JsonbValue *value, const SyncShape *shape)
 							 "%s%s",
 							 names.len > 0 ? ", " : "",
 							 member->name);
-		sync_provider_refuse(walk->grammar,
-							 psprintf("Its %s is not recognized.", inner.place),
-							 psprintf("What %s may have is %s.",
-									  walk->place,
-									  names.data));
+		sync_kit_refuse(walk->grammar->subject,
+						psprintf("Its %s is not recognized.", inner.place),
+						psprintf("What %s may have is %s.",
+								 walk->place,
+								 names.data));
 	}
 	for (const SyncMember *member = shape->members; member->name; member++)
 		if (member->required && !sync_kit_json_member(value, member->name))
-			sync_provider_refuse(walk->grammar,
-								 psprintf("Its %s has no %s.",
-										  walk->place,
-										  member->name),
-								 NULL);
+			sync_kit_refuse(walk->grammar->subject,
+							psprintf("Its %s has no %s.",
+									 walk->place,
+									 member->name),
+							NULL);
 }
 
 /*
@@ -237,11 +223,11 @@ check_members(Walk *walk,
 		if (member->kind == SYNC_KIND_HEADERS)
 			fault = sync_http_header_fault(given->name, "");
 		if (fault)
-			sync_provider_refuse(walk->grammar,
-								 psprintf("Its %s is no header. %s",
-										  inner.place,
-										  fault),
-								 NULL);
+			sync_kit_refuse(walk->grammar->subject,
+							psprintf("Its %s is no header. %s",
+									 inner.place,
+									 fault),
+							NULL);
 		check_value(&inner, given->value, &element);
 	}
 }
@@ -299,12 +285,12 @@ check_text(Walk *walk, JsonbValue *value, const SyncMember *member)
 	if (member->kind == SYNC_KIND_PATH)
 		check_path(walk, text);
 	if (fault)
-		sync_provider_refuse(grammar,
-							 psprintf("Its %s is \"%s\". %s",
-									  walk->place,
-									  text,
-									  fault),
-							 NULL);
+		sync_kit_refuse(grammar->subject,
+						psprintf("Its %s is \"%s\". %s",
+								 walk->place,
+								 text,
+								 fault),
+						NULL);
 	if (member->kind == SYNC_KIND_CHOICE && !is_choice(text, member->more))
 	{
 		StringInfoData words;
@@ -313,9 +299,9 @@ check_text(Walk *walk, JsonbValue *value, const SyncMember *member)
 		for (const char *c = member->more; *c; c++)
 			appendStringInfoString(&words,
 								   *c == '|' ? ", " : psprintf("%c", *c));
-		sync_provider_refuse(grammar,
-							 psprintf("Its %s is \"%s\".", walk->place, text),
-							 psprintf("It may be one of %s.", words.data));
+		sync_kit_refuse(grammar->subject,
+						psprintf("Its %s is \"%s\".", walk->place, text),
+						psprintf("It may be one of %s.", words.data));
 	}
 }
 
@@ -394,15 +380,15 @@ static void
 want(Walk *walk, bool fits, JsonbValue *value, const char *wanted)
 {
 	if (!fits)
-		sync_provider_refuse(walk->grammar,
-							 psprintf("Its %s is %s, and must be %s.",
-									  walk->place,
-									  value->type == jbvString
-										  ? psprintf("\"%s\"",
-													 sync_kit_json_text(value))
-									  : value->type == jbvNull
-										  ? "null"
-										  : sync_kit_json_text(value),
-									  wanted),
-							 NULL);
+		sync_kit_refuse(walk->grammar->subject,
+						psprintf("Its %s is %s, and must be %s.",
+								 walk->place,
+								 value->type == jbvString
+									 ? psprintf("\"%s\"",
+												sync_kit_json_text(value))
+								 : value->type == jbvNull
+									 ? "null"
+									 : sync_kit_json_text(value),
+								 wanted),
+						NULL);
 }

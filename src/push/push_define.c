@@ -13,6 +13,7 @@
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
 
+#include "kit/kit_error.h"
 #include "kit/kit_expr.h"
 #include "kit/kit_spi.h"
 #include "kit/kit_words.h"
@@ -357,9 +358,5 @@ static void
 refuse_if(bool wrong, SyncPush *push, const char *why, const char *hint)
 {
 	if (wrong)
-		ereport(ERROR,
-				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				errmsg("push \"%s\" is not valid", push->name),
-				errdetail_internal("%s", why),
-				errhint("%s", hint));
+		sync_kit_refuse(psprintf("push \"%s\"", push->name), why, hint);
 }
