@@ -13,13 +13,13 @@
 #include "utils/timestamp.h"
 
 #include "alert/alert.h"
+#include "kit/kit_json.h"
 #include "kit/kit_settings.h"
 
 static void add_groups(StringInfo text,
 					   SyncAlertMessage *message,
 					   const char *mark);
 static void add_rest(StringInfo text, SyncAlertMessage *message);
-static void add_member(StringInfo json, const char *name, const char *value);
 static char *now_in_utc(void);
 
 /*
@@ -135,9 +135,9 @@ sync_alert_json(SyncAlertMessage *message)
 					 message->message_id,
 					 message->alerts,
 					 message->groups);
-	add_member(&json, "database", get_database_name(MyDatabaseId));
-	add_member(&json, "environment", sync_guc_environment);
-	add_member(&json, "sent_at", now_in_utc());
+	sync_kit_json_append(&json, "database", get_database_name(MyDatabaseId));
+	sync_kit_json_append(&json, "environment", sync_guc_environment);
+	sync_kit_json_append(&json, "sent_at", now_in_utc());
 	appendStringInfoString(&json, ", \"shown\": [");
 	foreach(cell, message->shown)
 	{
@@ -147,12 +147,12 @@ sync_alert_json(SyncAlertMessage *message)
 						 "%s{\"alerts\": " INT64_FORMAT,
 						 foreach_current_index(cell) ? ", " : "",
 						 group->alerts);
-		add_member(&json, "event", group->kind);
-		add_member(&json, "subject", group->subject);
-		add_member(&json, "first_at", group->first_at);
-		add_member(&json, "last_at", group->last_at);
-		add_member(&json, "first_message", group->first_message);
-		add_member(&json, "last_message", group->last_message);
+		sync_kit_json_append(&json, "event", group->kind);
+		sync_kit_json_append(&json, "subject", group->subject);
+		sync_kit_json_append(&json, "first_at", group->first_at);
+		sync_kit_json_append(&json, "last_at", group->last_at);
+		sync_kit_json_append(&json, "first_message", group->first_message);
+		sync_kit_json_append(&json, "last_message", group->last_message);
 		appendStringInfoChar(&json, '}');
 	}
 	appendStringInfoString(&json, "]}");
@@ -217,16 +217,6 @@ add_rest(StringInfo text, SyncAlertMessage *message)
 					 " alerts: see sync_alerts.\n",
 					 groups,
 					 alerts);
-}
-
-/*
- * Add a member to a JSON object that has one already.
- */
-static void
-add_member(StringInfo json, const char *name, const char *value)
-{
-	appendStringInfo(json, ", \"%s\": ", name);
-	escape_json(json, value);
 }
 
 /*

@@ -12,10 +12,10 @@
 #include "postgres.h"
 
 #include "lib/stringinfo.h"
-#include "utils/json.h"
 
 #include "flow/flow_endpoint.h"
 #include "flow/flow_watermark.h"
+#include "kit/kit_json.h"
 #include "kit/kit_spi.h"
 
 /* SQL: what a stream knows for a tenant, and for parameters of its own */
@@ -30,7 +30,6 @@ struct SyncKnown
 };
 
 static void name_known(SyncFlow *flow, const char **values);
-static void append_text(StringInfo json, const char *name, const char *value);
 
 /*
  * Have a fetch ask for what is not as it was when the stream ran last, unless a
@@ -100,10 +99,10 @@ sync_flow_known_store(SyncFlow *flow, SyncEndpointPart *part, SyncKnown *known)
 						 "%s{\"next\": %s",
 						 json.len > 0 ? ", " : "[",
 						 validator->next);
-		append_text(&json, "request", validator->request);
-		append_text(&json, "url", validator->url);
-		append_text(&json, "etag", validator->etag);
-		append_text(&json, "last_modified", validator->modified);
+		sync_kit_json_append(&json, "request", validator->request);
+		sync_kit_json_append(&json, "url", validator->url);
+		sync_kit_json_append(&json, "etag", validator->etag);
+		sync_kit_json_append(&json, "last_modified", validator->modified);
 		appendStringInfoChar(&json, '}');
 	}
 	appendStringInfoString(&json, json.len > 0 ? "]" : "[]");
@@ -141,16 +140,4 @@ name_known(SyncFlow *flow, const char **values)
 	values[0] = flow->stream->name;
 	values[1] = given->tenant ? psprintf(INT64_FORMAT, *given->tenant) : NULL;
 	values[2] = given->asked;
-}
-
-/*
- * Append a member to a JSON object that has one already, unless it is NULL.
- */
-static void
-append_text(StringInfo json, const char *name, const char *value)
-{
-	if (value == NULL)
-		return;
-	appendStringInfo(json, ", \"%s\": ", name);
-	escape_json(json, value);
 }

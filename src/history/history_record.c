@@ -13,17 +13,16 @@
 
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
-#include "utils/json.h"
 #include "utils/timestamp.h"
 
 #include "history/history.h"
+#include "kit/kit_json.h"
 #include "kit/kit_spi.h"
 
 /* the job that runs are part of now; set by sync_history_part_of */
 static const char *current_job = NULL;
 
 static void take_identity(void *history_id, int ncells, char **cells);
-static void append_text(StringInfo json, const char *name, const char *value);
 static char *compose_row(const SyncRun *run, const ErrorData *error);
 
 /*
@@ -185,34 +184,26 @@ compose_row(const SyncRun *run, const ErrorData *error)
 					 run->deleted,
 					 run->rejected,
 					 run->bytes);
-	append_text(&json, "operation", run->operation);
-	append_text(&json, "subject", run->subject);
-	append_text(&json, "environment", run->environment);
-	append_text(&json, "run_by", run->run_by);
-	append_text(&json, "status", "failed");
-	append_text(&json, "outcome", sync_history_outcome(error));
-	append_text(&json, "started_at", timestamptz_to_str(run->started_at));
-	append_text(&json, "timing_partner_id", run->tenant);
-	append_text(&json, "sync_job_id", current_job);
+	sync_kit_json_append(&json, "operation", run->operation);
+	sync_kit_json_append(&json, "subject", run->subject);
+	sync_kit_json_append(&json, "environment", run->environment);
+	sync_kit_json_append(&json, "run_by", run->run_by);
+	sync_kit_json_append(&json, "status", "failed");
+	sync_kit_json_append(&json, "outcome", sync_history_outcome(error));
+	sync_kit_json_append(&json,
+						 "started_at",
+						 timestamptz_to_str(run->started_at));
+	sync_kit_json_append(&json, "timing_partner_id", run->tenant);
+	sync_kit_json_append(&json, "sync_job_id", current_job);
 	if (run->details)
 		appendStringInfo(&json, ", \"details\": %s", run->details);
-	append_text(&json, "error_sqlstate", unpack_sql_state(error->sqlerrcode));
-	append_text(&json, "error_message", error->message);
-	append_text(&json, "error_detail", error->detail);
-	append_text(&json, "error_hint", error->hint);
-	append_text(&json, "error_context", error->context);
+	sync_kit_json_append(&json,
+						 "error_sqlstate",
+						 unpack_sql_state(error->sqlerrcode));
+	sync_kit_json_append(&json, "error_message", error->message);
+	sync_kit_json_append(&json, "error_detail", error->detail);
+	sync_kit_json_append(&json, "error_hint", error->hint);
+	sync_kit_json_append(&json, "error_context", error->context);
 	appendStringInfoChar(&json, '}');
 	return json.data;
-}
-
-/*
- * Append a member to a JSON object that has one already, unless it is NULL.
- */
-static void
-append_text(StringInfo json, const char *name, const char *value)
-{
-	if (value == NULL)
-		return;
-	appendStringInfo(json, ", \"%s\": ", name);
-	escape_json(json, value);
 }

@@ -13,6 +13,7 @@
 #include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
+#include "utils/json.h"
 #include "utils/jsonpath.h"
 #include "utils/memutils.h"
 #include "utils/numeric.h"
@@ -295,6 +296,19 @@ sync_kit_json_new_integer(int64 number)
 	value->type = jbvNumeric;
 	value->val.numeric = int64_to_numeric(number);
 	return value;
+}
+
+/*
+ * Append a text to an object that is being written as text and has a member
+ * already, unless it is NULL.
+ */
+void
+sync_kit_json_append(StringInfo json, const char *name, const char *text)
+{
+	if (text == NULL)
+		return;
+	appendStringInfo(json, ", \"%s\": ", name);
+	escape_json(json, text);
 }
 
 /*

@@ -8,6 +8,7 @@
 #ifndef KIT_JSON_H
 #define KIT_JSON_H
 
+#include "lib/stringinfo.h"
 #include "nodes/pg_list.h"
 #include "utils/jsonb.h"
 
@@ -47,6 +48,9 @@ extern bool sync_kit_json_boolean(JsonbValue *object,
 extern const char *sync_kit_json_type(JsonbValue *value);
 extern JsonbValue *sync_kit_json_new_text(const char *text);
 extern JsonbValue *sync_kit_json_new_integer(int64 number);
+extern void sync_kit_json_append(StringInfo json,
+								 const char *name,
+								 const char *text);
 extern void sync_kit_json_begin(JsonbParseState **object);
 extern void sync_kit_json_put(JsonbParseState **object,
 							  const char *name,
