@@ -10,15 +10,12 @@
  */
 #include "postgres.h"
 
-#include "access/xlog.h"
-#include "common/hashfn.h"
-#include "lib/stringinfo.h"
-#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/rel.h"
 
 #include "flow/flow_endpoint.h"
+#include "flow/flow_watermark.h"
 #include "kit/kit_ident.h"
 #include "kit/kit_order.h"
 
@@ -163,42 +160,20 @@ sync_flow_endpoint_params(SyncStream *stream, SyncEndpoint *endpoint)
 }
 
 /*
- * A digest of what depends on what was read before: this database, the target, the definitions of
- * the stream and of the endpoint, and the columns that are taken.
+ * A digest of what depends on what was read before of an endpoint.
  */
 const char *
 sync_flow_endpoint_digest(SyncFlow *flow, SyncEndpoint *endpoint)
 {
-	SyncStream *stream = flow->stream;
-	StringInfoData text;
-	ListCell *cell;
+	SyncFlowEndpoint *given = flow->stream->endpoint;
 
-	initStringInfo(&text);
-	appendStringInfo(&text,
-					 UINT64_FORMAT " %u %u %d\n%s\n%s\n%s\n%s\n",
-					 GetSystemIdentifier(),
-					 MyDatabaseId,
-					 RelationGetRelid(flow->target->relation),
-					 stream->mode,
-					 sync_provider_digest(endpoint),
-					 stream->endpoint->params ? stream->endpoint->params : "",
-					 stream->endpoint->columns ? stream->endpoint->columns : "",
-					 stream->endpoint->tenant_column
-						 ? stream->endpoint->tenant_column
-						 : "");
-	foreach(cell, stream->key)
-		appendStringInfo(&text, "%s\n", (char *) lfirst(cell));
-	foreach(cell, flow->source->columns)
-	{
-		SyncSourceColumn *column = lfirst(cell);
-
-		appendStringInfo(&text, "%s %u\n", column->name, column->type);
-	}
-	return psprintf("%016llx",
-					(unsigned long long)
-						hash_bytes_extended((unsigned char *) text.data,
-											text.len,
-											0));
+	return sync_flow_digest(flow,
+							psprintf("%s\n%s\n%s\n%s\n",
+									 sync_provider_digest(endpoint),
+									 given->params ? given->params : "",
+									 given->columns ? given->columns : "",
+									 given->tenant_column ? given->tenant_column
+														  : ""));
 }
 
 /*

@@ -14,13 +14,9 @@
  */
 #include "postgres.h"
 
-#include "access/xlog.h"
 #include "catalog/pg_type.h"
-#include "common/hashfn.h"
 #include "lib/stringinfo.h"
-#include "miscadmin.h"
 #include "utils/json.h"
-#include "utils/rel.h"
 
 #include "flow/flow_watermark.h"
 #include "kit/kit_ident.h"
@@ -237,41 +233,21 @@ sync_flow_is_empty(SyncFlow *flow)
 }
 
 /*
- * A digest of what a watermark depends on on our side: this database, the
- * target, and the definition with the columns that it brings.
+ * A digest of what a watermark depends on on our side.
  */
 static const char *
 digest_definition(SyncFlow *flow)
 {
 	SyncStream *stream = flow->stream;
-	StringInfoData text;
-	ListCell *cell;
 
-	initStringInfo(&text);
-	appendStringInfo(&text,
-					 UINT64_FORMAT " %u %u %d\n%s\n%s\n%s\n%s\n%s\n",
-					 GetSystemIdentifier(),
-					 MyDatabaseId,
-					 RelationGetRelid(flow->target->relation),
-					 stream->mode,
-					 stream->query,
-					 stream->server ? stream->server : "",
-					 stream->watermark,
-					 stream->lookback ? stream->lookback : "",
-					 stream->search_path ? stream->search_path : "");
-	foreach(cell, stream->key)
-		appendStringInfo(&text, "%s\n", (char *) lfirst(cell));
-	foreach(cell, flow->source->columns)
-	{
-		SyncSourceColumn *column = lfirst(cell);
-
-		appendStringInfo(&text, "%s %u\n", column->name, column->type);
-	}
-	return psprintf("%016llx",
-					(unsigned long long)
-						hash_bytes_extended((unsigned char *) text.data,
-											text.len,
-											0));
+	return sync_flow_digest(flow,
+							psprintf("%s\n%s\n%s\n%s\n%s\n",
+									 stream->query,
+									 stream->server ? stream->server : "",
+									 stream->watermark,
+									 stream->lookback ? stream->lookback : "",
+									 stream->search_path ? stream->search_path
+														 : ""));
 }
 
 /*

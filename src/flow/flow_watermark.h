@@ -31,6 +31,9 @@ extern void sync_flow_watermark_forget(const char *stream);
 extern bool sync_flow_is_empty(SyncFlow *flow);
 extern void sync_flow_watermark_describe(SyncFlow *flow, SyncRun *run);
 
+/* in flow_digest.c */
+extern const char *sync_flow_digest(SyncFlow *flow, const char *definition);
+
 /* in flow_highest.c */
 extern Oid sync_flow_highest_type(SyncFlow *flow, SyncSourceColumn *column);
 extern char *sync_flow_highest_condition(SyncStream *stream,
