@@ -7,16 +7,14 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "access/xact.h"
-#include "utils/builtins.h"
 #include "utils/datum.h"
-#include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
 #include "jobs/jobs.h"
+#include "kit/kit_trigger.h"
 
 /* A step that a job takes */
 typedef struct JobStep
@@ -55,19 +53,6 @@ static void check_fixed(TriggerData *trigger);
 static const char *next_steps(const char *from);
 static bool has_ended(const char *status);
 static bool same(TriggerData *trigger, const char *column);
-static Datum value(TriggerData *trigger,
-				   HeapTuple tuple,
-				   const char *column,
-				   bool *isnull);
-static char *text_value(TriggerData *trigger,
-						HeapTuple tuple,
-						const char *column);
-static HeapTuple set_times(TriggerData *trigger,
-						   HeapTuple tuple,
-						   int n,
-						   const char *const *columns,
-						   Datum *values,
-						   bool *nulls);
 
 /*
  * Check a row of sync_jobs that is about to be written, and put the times into
@@ -98,9 +83,9 @@ begin_job(TriggerData *trigger)
 	Datum values[] = {now, now, (Datum) 0};
 	bool nulls[] = {false, false, true};
 	bool isnull;
-	Datum created = value(trigger, row, "created_at", &isnull);
-	char *status = text_value(trigger, row, "status");
-	char *user = text_value(trigger, row, "user_id");
+	Datum created = sync_kit_trigger_value(trigger, row, "created_at", &isnull);
+	char *status = sync_kit_trigger_text(trigger, row, "status");
+	char *user = sync_kit_trigger_text(trigger, row, "user_id");
 
 	if (!isnull && sync_jobs_sees_all() &&
 		DatumGetTimestampTz(created) < DatumGetTimestampTz(now))
@@ -112,7 +97,12 @@ begin_job(TriggerData *trigger)
 				errhint("It begins pending, and goes on to fetching, analyzing and completed."));
 	if (user)
 		sync_jobs_check_limits(user);
-	return set_times(trigger, row, lengthof(columns), columns, values, nulls);
+	return sync_kit_trigger_set(trigger,
+								row,
+								columns,
+								values,
+								nulls,
+								lengthof(columns));
 }
 
 /*
@@ -124,8 +114,9 @@ change_job(TriggerData *trigger)
 {
 	static const char *const columns[] = {"updated_at", "completed_at"};
 	HeapTuple row = trigger->tg_newtuple;
-	char *from = text_value(trigger, trigger->tg_trigtuple, "status");
-	char *to = text_value(trigger, row, "status");
+	char *from =
+		sync_kit_trigger_text(trigger, trigger->tg_trigtuple, "status");
+	char *to = sync_kit_trigger_text(trigger, row, "status");
 	Datum values[] = {
 		TimestampTzGetDatum(GetCurrentTimestamp()),
 		TimestampTzGetDatum(GetCurrentTimestamp()),
@@ -143,15 +134,22 @@ change_job(TriggerData *trigger)
 			ereport(ERROR,
 					errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 					errmsg("job \"%s\" cannot change",
-						   text_value(trigger, row, "id")),
+						   sync_kit_trigger_text(trigger, row, "id")),
 					errdetail("It is %s.", from));
 		for (int i = 0; i < lengthof(columns); i++)
-			values[i] =
-				value(trigger, trigger->tg_trigtuple, columns[i], &nulls[i]);
+			values[i] = sync_kit_trigger_value(trigger,
+											   trigger->tg_trigtuple,
+											   columns[i],
+											   &nulls[i]);
 	}
 	else
 		nulls[1] = to == NULL || !has_ended(to);
-	return set_times(trigger, row, lengthof(columns), columns, values, nulls);
+	return sync_kit_trigger_set(trigger,
+								row,
+								columns,
+								values,
+								nulls,
+								lengthof(columns));
 }
 
 /*
@@ -166,7 +164,7 @@ check_step(TriggerData *trigger, const char *from, const char *to)
 	ereport(ERROR,
 			errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 			errmsg("job \"%s\" cannot go from \"%s\" to \"%s\"",
-				   text_value(trigger, trigger->tg_newtuple, "id"),
+				   sync_kit_trigger_text(trigger, trigger->tg_newtuple, "id"),
 				   from,
 				   to),
 			has_ended(from)
@@ -183,21 +181,23 @@ check_counters(TriggerData *trigger)
 	for (int i = 0; i < lengthof(counters); i++)
 	{
 		bool isnull;
-		int before = DatumGetInt32(value(trigger,
-										 trigger->tg_trigtuple,
-										 counters[i],
-										 &isnull));
-		int after = DatumGetInt32(value(trigger,
-										trigger->tg_newtuple,
-										counters[i],
-										&isnull));
+		int before = DatumGetInt32(sync_kit_trigger_value(trigger,
+														  trigger->tg_trigtuple,
+														  counters[i],
+														  &isnull));
+		int after = DatumGetInt32(sync_kit_trigger_value(trigger,
+														 trigger->tg_newtuple,
+														 counters[i],
+														 &isnull));
 
 		if (!isnull && after < before)
 			ereport(ERROR,
 					errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 					errmsg("%s of job \"%s\" cannot go back from %d to %d",
 						   counters[i],
-						   text_value(trigger, trigger->tg_newtuple, "id"),
+						   sync_kit_trigger_text(trigger,
+												 trigger->tg_newtuple,
+												 "id"),
 						   before,
 						   after));
 	}
@@ -215,7 +215,9 @@ check_fixed(TriggerData *trigger)
 					errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 					errmsg("%s of job \"%s\" cannot change",
 						   fixed_columns[i],
-						   text_value(trigger, trigger->tg_trigtuple, "id")),
+						   sync_kit_trigger_text(trigger,
+												 trigger->tg_trigtuple,
+												 "id")),
 					errhint("Create another job."));
 }
 
@@ -253,63 +255,14 @@ same(TriggerData *trigger, const char *column)
 	Form_pg_attribute attribute = TupleDescAttr(desc, number - 1);
 	bool was_null;
 	bool is_null;
-	Datum before = value(trigger, trigger->tg_trigtuple, column, &was_null);
-	Datum after = value(trigger, trigger->tg_newtuple, column, &is_null);
+	Datum before = sync_kit_trigger_value(trigger,
+										  trigger->tg_trigtuple,
+										  column,
+										  &was_null);
+	Datum after =
+		sync_kit_trigger_value(trigger, trigger->tg_newtuple, column, &is_null);
 
 	if (was_null || is_null)
 		return was_null == is_null;
 	return datum_image_eq(before, after, attribute->attbyval, attribute->attlen);
-}
-
-/*
- * The value of a column.
- */
-static Datum
-value(TriggerData *trigger, HeapTuple tuple, const char *column, bool *isnull)
-{
-	return heap_getattr(tuple,
-						get_attnum(RelationGetRelid(trigger->tg_relation),
-								   column),
-						RelationGetDescr(trigger->tg_relation),
-						isnull);
-}
-
-/*
- * The same as text; NULL where it is NULL.
- */
-static char *
-text_value(TriggerData *trigger, HeapTuple tuple, const char *column)
-{
-	bool isnull;
-	Datum datum = value(trigger, tuple, column, &isnull);
-
-	if (isnull)
-		return NULL;
-	if (strcmp(column, "id") == 0)
-		return DatumGetCString(DirectFunctionCall1(uuid_out, datum));
-	return TextDatumGetCString(datum);
-}
-
-/*
- * A row with some columns replaced.
- */
-static HeapTuple
-set_times(TriggerData *trigger,
-		  HeapTuple tuple,
-		  int n,
-		  const char *const *columns,
-		  Datum *values,
-		  bool *nulls)
-{
-	int *numbers = palloc(n * sizeof(int));
-
-	for (int i = 0; i < n; i++)
-		numbers[i] =
-			get_attnum(RelationGetRelid(trigger->tg_relation), columns[i]);
-	return heap_modify_tuple_by_cols(tuple,
-									 RelationGetDescr(trigger->tg_relation),
-									 n,
-									 numbers,
-									 values,
-									 nulls);
 }

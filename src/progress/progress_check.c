@@ -11,12 +11,9 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "commands/extension.h"
 #include "commands/trigger.h"
 #include "utils/builtins.h"
-#include "utils/lsyscache.h"
-#include "utils/rel.h"
 
 #include "kit/kit_error.h"
 #include "kit/kit_expr.h"
@@ -38,10 +35,6 @@ enum PartCell
 static bool replacing_shipped = false;
 
 static void check_shipped(TriggerData *trigger, const char *rule_name);
-static void replace_shipped(const char *rule_name);
-static List *column_names(TriggerData *trigger,
-						  HeapTuple tuple,
-						  const char *name);
 static void check_parts(TriggerData *trigger,
 						HeapTuple tuple,
 						const char *rule_name);
@@ -85,15 +78,17 @@ sync_progress_check_rule(TriggerData *trigger)
 		{
 			if (TRIGGER_FIRED_BY_INSERT(trigger->tg_event))
 			{
-				if (sync_progress_has_other_triggers(rule_name,
-													 sync_kit_trigger_text(trigger,
-																		   tuple,
-																		   "evidence"),
-													 column_names(trigger,
+				if (sync_progress_has_other_triggers(
+						rule_name,
+						sync_kit_trigger_text(trigger, tuple, "evidence"),
+						sync_kit_read_texts(sync_kit_trigger_text(trigger,
 																  tuple,
-																  "key_columns")))
+																  "key_columns"))))
 					refuse_tracked(rule_name);
-				replace_shipped(rule_name);
+				sync_kit_trigger_make_room(&replacing_shipped,
+										   "DELETE FROM @extschema@.sync_progress_rules"
+										   " WHERE rule_name = $1 AND shipped",
+										   rule_name);
 			}
 			/* whatever a user stores is the user's */
 			tuple = sync_kit_trigger_set_false(trigger, tuple, "shipped");
@@ -120,44 +115,6 @@ check_shipped(TriggerData *trigger, const char *rule_name)
 				errmsg("cannot delete or rename shipped progress rule \"%s\"",
 					   rule_name),
 				errhint("Set its column \"enabled\" to false instead."));
-}
-
-/*
- * Make room for a user's rule that has the name of a shipped one.
- */
-static void
-replace_shipped(const char *rule_name)
-{
-	replacing_shipped = true;
-	PG_TRY();
-	{
-		sync_kit_spi_run_own("DELETE FROM @extschema@.sync_progress_rules"
-							 " WHERE rule_name = $1 AND shipped",
-							 sync_kit_text_params(1, &rule_name),
-							 false,
-							 NULL,
-							 NULL);
-	}
-	PG_FINALLY();
-	{
-		replacing_shipped = false;
-	}
-	PG_END_TRY();
-}
-
-/*
- * A column of type text[] as a list of strings.
- */
-static List *
-column_names(TriggerData *trigger, HeapTuple tuple, const char *name)
-{
-	TupleDesc desc = RelationGetDescr(trigger->tg_relation);
-	AttrNumber number =
-		get_attnum(RelationGetRelid(trigger->tg_relation), name);
-	bool isnull;
-	Datum value = heap_getattr(tuple, number, desc, &isnull);
-
-	return isnull ? NIL : sync_kit_array_texts(value);
 }
 
 /*

@@ -114,24 +114,13 @@ check_shipped(TriggerData *trigger, const char *name)
 static void
 replace_shipped(const char *table, const char *name)
 {
-	replacing_shipped = true;
-	PG_TRY();
-	{
-		sync_kit_spi_run_own(strcmp(table, "sync_providers") == 0
-								 ? "DELETE FROM @extschema@.sync_providers"
-								   " WHERE provider_name = $1 AND shipped"
-								 : "DELETE FROM @extschema@.sync_endpoints"
-								   " WHERE endpoint_name = $1 AND shipped",
-							 sync_kit_text_params(1, &name),
-							 false,
-							 NULL,
-							 NULL);
-	}
-	PG_FINALLY();
-	{
-		replacing_shipped = false;
-	}
-	PG_END_TRY();
+	sync_kit_trigger_make_room(&replacing_shipped,
+							   strcmp(table, "sync_providers") == 0
+								   ? "DELETE FROM @extschema@.sync_providers"
+									 " WHERE provider_name = $1 AND shipped"
+								   : "DELETE FROM @extschema@.sync_endpoints"
+									 " WHERE endpoint_name = $1 AND shipped",
+							   name);
 }
 
 /*

@@ -7,7 +7,6 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "catalog/dependency.h"
 #include "catalog/pg_proc.h"
 #include "commands/extension.h"
@@ -16,10 +15,8 @@
 #include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 #include "utils/regproc.h"
-#include "utils/rel.h"
 
 #include "kit/kit_ident.h"
-#include "kit/kit_spi.h"
 #include "kit/kit_trigger.h"
 #include "kit/kit_words.h"
 #include "queue/queue_row.h"
@@ -31,11 +28,6 @@ static void check_states(TriggerData *trigger,
 						 HeapTuple tuple,
 						 const char *name);
 static char *handler_name(const char *handler);
-static void make_room(const char *name);
-static HeapTuple set_column(TriggerData *trigger,
-							HeapTuple tuple,
-							const char *column,
-							Datum value);
 
 /*
  * Check and complete an operation type that is about to be written; the trigger
@@ -48,6 +40,10 @@ sync_queue_check_type(TriggerData *trigger)
 	HeapTuple old = trigger->tg_trigtuple;
 	HeapTuple tuple = updated ? trigger->tg_newtuple : old;
 	char *name = sync_kit_trigger_text(trigger, tuple, "operation_type");
+	const char *column = "handler";
+	char *handler = sync_kit_trigger_text(trigger, tuple, column);
+	bool isnull = false;
+	Datum value;
 
 	if (!TRIGGER_FIRED_BY_INSERT(trigger->tg_event) && !making_room &&
 		strcmp(sync_kit_trigger_text(trigger, old, "shipped"), "t") == 0 &&
@@ -62,24 +58,21 @@ sync_queue_check_type(TriggerData *trigger)
 	if (TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
 		return tuple;
 	/* NOT NULL says it better */
-	if (name == NULL ||
-		sync_kit_trigger_text(trigger, tuple, "handler") == NULL ||
+	if (name == NULL || handler == NULL ||
 		sync_kit_trigger_text(trigger, tuple, "search_path") == NULL)
 		return tuple;
 
 	check_states(trigger, tuple, name);
-	tuple =
-		set_column(trigger,
-				   tuple,
-				   "handler",
-				   CStringGetTextDatum(handler_name(sync_kit_trigger_text(trigger,
-																		  tuple,
-																		  "handler"))));
+	value = CStringGetTextDatum(handler_name(handler));
+	tuple = sync_kit_trigger_set(trigger, tuple, &column, &value, &isnull, 1);
 	if (creating_extension)
 		return tuple;
 	if (TRIGGER_FIRED_BY_INSERT(trigger->tg_event))
-		make_room(name);
-	return set_column(trigger, tuple, "shipped", BoolGetDatum(false));
+		sync_kit_trigger_make_room(&making_room,
+								   "DELETE FROM @extschema@.sync_operation_types"
+								   " WHERE operation_type = $1 AND shipped",
+								   name);
+	return sync_kit_trigger_set_false(trigger, tuple, "shipped");
 }
 
 /*
@@ -88,18 +81,10 @@ sync_queue_check_type(TriggerData *trigger)
 static void
 check_states(TriggerData *trigger, HeapTuple tuple, const char *name)
 {
-	AttrNumber number =
-		get_attnum(RelationGetRelid(trigger->tg_relation), "retry_sqlstates");
-	bool isnull;
-	Datum array = heap_getattr(tuple,
-							   number,
-							   RelationGetDescr(trigger->tg_relation),
-							   &isnull);
+	char *states = sync_kit_trigger_text(trigger, tuple, "retry_sqlstates");
 	ListCell *cell;
 
-	if (isnull)
-		return;
-	foreach(cell, sync_kit_array_texts(array))
+	foreach(cell, sync_kit_read_texts(states))
 	{
 		const char *state = lfirst(cell);
 		size_t length = state ? strlen(state) : 0;
@@ -135,48 +120,4 @@ handler_name(const char *handler)
 	return psprintf("@extschema@%s",
 					name +
 						strlen(quote_identifier(get_namespace_name(schema))));
-}
-
-/*
- * Make room for a user's type that has the name of a shipped one.
- */
-static void
-make_room(const char *name)
-{
-	making_room = true;
-	PG_TRY();
-	{
-		(void)
-			sync_kit_spi_run_own("DELETE FROM @extschema@.sync_operation_types"
-								 " WHERE operation_type = $1 AND shipped",
-								 sync_kit_text_params(1, &name),
-								 false,
-								 NULL,
-								 NULL);
-	}
-	PG_FINALLY();
-	{
-		making_room = false;
-	}
-	PG_END_TRY();
-}
-
-/*
- * A row with another value in one column.
- */
-static HeapTuple
-set_column(TriggerData *trigger,
-		   HeapTuple tuple,
-		   const char *column,
-		   Datum value)
-{
-	int number = get_attnum(RelationGetRelid(trigger->tg_relation), column);
-	bool isnull = false;
-
-	return heap_modify_tuple_by_cols(tuple,
-									 RelationGetDescr(trigger->tg_relation),
-									 1,
-									 &number,
-									 &value,
-									 &isnull);
 }
