@@ -15,7 +15,6 @@
 #define HTTP_H
 
 #include "nodes/pg_list.h"
-#include "pgtime.h"
 
 /* A header of a request or an answer */
 typedef struct SyncHttpHeader
@@ -69,7 +68,6 @@ typedef enum SyncHttpState
 
 /* in http_session.c */
 extern bool sync_http_wait(long timeout_ms);
-extern int sync_http_in_flight(void);
 
 /* in http_transfer.c */
 extern SyncHttpTransfer *sync_http_start(const SyncHttpRequest *request);
@@ -97,7 +95,6 @@ extern bool sync_http_is_address(const char *address);
 extern void sync_http_check_request(const SyncHttpRequest *request,
 									const char *shown);
 extern const char *sync_http_header_fault(const char *name, const char *value);
-extern bool sync_http_host_is_allowed(const char *host);
 
 /* in http_url.c */
 extern char *sync_http_host(const char *url);
@@ -106,7 +103,6 @@ extern char *sync_http_resolve(const char *base, const char *reference);
 extern char *sync_http_shown_url(const char *url, bool hide_path);
 extern char *sync_http_redact(const char *text, List *secrets);
 extern char *sync_http_encode(const char *text);
-extern pg_time_t sync_http_parse_date(const char *text);
 extern int64 sync_http_parse_wait(const char *header);
 
 #endif /* HTTP_H */

@@ -24,6 +24,7 @@
 #include "kit/kit_network.h"
 #include "kit/kit_settings.h"
 
+static bool host_is_allowed(const char *host);
 static bool host_matches(const char *host, const char *pattern, size_t length);
 static bool is_token(const char *text);
 static bool is_clean(const char *text);
@@ -74,7 +75,7 @@ sync_http_check_request(const SyncHttpRequest *request, const char *shown)
 	}
 
 	host = sync_http_host(request->url);
-	if (!sync_http_host_is_allowed(host))
+	if (!host_is_allowed(host))
 		ereport(ERROR,
 				errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				errmsg("host \"%s\" may not be asked", host),
@@ -115,8 +116,8 @@ sync_http_header_fault(const char *name, const char *value)
 /*
  * May a host of that name be asked, by sync_ext.http_allowed_hosts?
  */
-bool
-sync_http_host_is_allowed(const char *host)
+static bool
+host_is_allowed(const char *host)
 {
 	const char *pattern = sync_guc_http_allowed_hosts;
 

@@ -91,20 +91,6 @@ sync_http_wait(long timeout_ms)
 }
 
 /*
- * How many transfers are under way or wait for their turn.
- */
-int
-sync_http_in_flight(void)
-{
-	dlist_iter iter;
-	int count = running;
-
-	dlist_foreach(iter, &waiting)
-		count++;
-	return count;
-}
-
-/*
  * Take a transfer up; it begins when it is waited for.
  */
 void

@@ -221,15 +221,6 @@ sync_http_encode(const char *text)
 }
 
 /*
- * A date as HTTP writes it, in seconds since 1970; -1 where it is none.
- */
-pg_time_t
-sync_http_parse_date(const char *text)
-{
-	return curl_getdate(text, NULL);
-}
-
-/*
  * How long a header as Retry-After says to wait, in milliseconds: a number of
  * seconds, or a date.  -1 where it says nothing.
  */
@@ -245,7 +236,7 @@ sync_http_parse_wait(const char *header)
 	seconds = strtod(header, &end);
 	if (*end == '\0' && seconds >= 0 && seconds < 1e9)
 		return (int64) (seconds * 1000);
-	when = sync_http_parse_date(header);
+	when = curl_getdate(header, NULL);
 	if (when < 0)
 		return -1;
 	return Max(0, (time_t_to_timestamptz(when) - GetCurrentTimestamp()) / 1000);

@@ -30,6 +30,7 @@
 
 static char *compose_lock(SyncMerge *merge, const char *from);
 static char *image_key(SyncMerge *merge);
+static char *image_others(SyncMerge *merge, bool all);
 static int64 write_keeping(SyncMerge *merge,
 						   const char *sql,
 						   SyncStagedRows *rows);
@@ -82,7 +83,7 @@ sync_merge_insert(SyncMerge *merge, char *sql, SyncStagedRows *rows)
 		sql = psprintf("%s RETURNING 'insert', %s, NULL::pg_catalog.text[], %s",
 					   sql,
 					   image_key(merge),
-					   sync_merge_image_others(merge, true));
+					   image_others(merge, true));
 	return write_keeping(merge, sql, rows);
 }
 
@@ -98,7 +99,7 @@ sync_merge_update(SyncMerge *merge, char *sql, SyncStagedRows *rows)
 					   compose_lock(merge, rows->name),
 					   sql,
 					   image_key(merge),
-					   sync_merge_image_others(merge, false));
+					   image_others(merge, false));
 	return write_keeping(merge, sql, rows);
 }
 
@@ -112,7 +113,7 @@ sync_merge_delete(SyncMerge *merge, char *sql, SyncStagedRows *rows)
 		sql = psprintf("%s RETURNING 'delete', %s, %s, NULL::pg_catalog.text[]",
 					   sql,
 					   image_key(merge),
-					   sync_merge_image_others(merge, true));
+					   image_others(merge, true));
 	return write_keeping(merge, sql, rows);
 }
 
@@ -134,7 +135,7 @@ compose_lock(SyncMerge *merge, const char *from)
 {
 	return psprintf("WITH sync_locked AS MATERIALIZED (SELECT s.*, %s AS " BEFORE_COLUMN
 					" FROM %s AS s JOIN %s AS t ON %s FOR NO KEY UPDATE OF t) ",
-					sync_merge_image_others(merge, false),
+					image_others(merge, false),
 					from,
 					merge->target->rows,
 					sync_merge_compose_join(merge));
@@ -157,8 +158,8 @@ image_key(SyncMerge *merge)
  * The other columns of a row of the target "t" likewise: all of them, or what
  * an update writes.
  */
-char *
-sync_merge_image_others(SyncMerge *merge, bool all)
+static char *
+image_others(SyncMerge *merge, bool all)
 {
 	StringInfoData sql;
 

@@ -25,6 +25,5 @@ extern int64 sync_merge_delete(SyncMerge *merge,
 							   SyncStagedRows *rows);
 extern const char *sync_merge_update_source(SyncMerge *merge,
 											SyncStagedRows *rows);
-extern char *sync_merge_image_others(SyncMerge *merge, bool all);
 
 #endif /* MERGE_IMAGE_H */

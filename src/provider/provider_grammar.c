@@ -35,6 +35,7 @@ static void check_elements(Walk *walk,
 						   SyncKind kind);
 static void check_text(Walk *walk, JsonbValue *value, const SyncMember *member);
 static void check_path(Walk *walk, const char *text);
+static void name_place(void *arg);
 static Walk step(Walk *walk, const char *name);
 static bool is_choice(const char *text, const char *choices);
 static bool is_status(const char *text);
@@ -313,7 +314,7 @@ check_path(Walk *walk, const char *text)
 {
 	ErrorContextCallback frame = {
 		.previous = error_context_stack,
-		.callback = sync_provider_name_place,
+		.callback = name_place,
 		.arg = psprintf("%s of %s", walk->place, walk->grammar->subject),
 	};
 
@@ -325,8 +326,8 @@ check_path(Walk *walk, const char *text)
 /*
  * Error context: what is being looked at.
  */
-void
-sync_provider_name_place(void *arg)
+static void
+name_place(void *arg)
 {
 	errcontext("in %s", (char *) arg);
 }

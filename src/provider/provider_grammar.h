@@ -68,7 +68,6 @@ extern void sync_provider_check_json(const SyncGrammar *grammar,
 									 JsonbValue *value);
 extern bool sync_provider_is_json_column(const char *shape, const char *column);
 extern bool sync_provider_has_word(const char *words, const char *word);
-extern void sync_provider_name_place(void *arg);
 
 /* in provider_check_body.c */
 extern void sync_provider_check_body(SyncGrammar *grammar,

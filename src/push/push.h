@@ -109,7 +109,6 @@ extern void sync_push_drop(const char *name, bool forget);
 
 /* in push_read.c */
 extern char *sync_push_compose_read(SyncPush *push, const int64 *tenant);
-extern TupleDesc sync_push_read_columns(void);
 extern void sync_push_read(SyncPushing *pushing);
 extern void sync_push_check_deletes(SyncPushing *pushing);
 

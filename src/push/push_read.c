@@ -38,11 +38,12 @@ static const char *boolean(bool value);
 static void take_counts(void *pushing, int ncells, char **cells);
 static void take_one(void *cell, int ncells, char **cells);
 static int pin_settings(void);
+static TupleDesc read_columns(void);
 static TupleDesc todo_columns(void);
 
 /*
  * The statement that reads the rows of a push, for a tenant (NULL: none), with
- * the columns of sync_push_read_columns.
+ * the columns of read_columns.
  */
 char *
 sync_push_compose_read(SyncPush *push, const int64 *tenant)
@@ -121,8 +122,8 @@ append_names(StringInfo sql, SyncPush *push)
 /*
  * The columns of the rows that are read.
  */
-TupleDesc
-sync_push_read_columns(void)
+static TupleDesc
+read_columns(void)
 {
 	TupleDesc desc = CreateTemplateTupleDesc(5);
 
@@ -171,7 +172,7 @@ static SyncStagedRows *
 stage_read(SyncPushing *pushing)
 {
 	SyncStagedRows *read =
-		sync_kit_staged_create(READ_NAME, sync_push_read_columns(), false);
+		sync_kit_staged_create(READ_NAME, read_columns(), false);
 	int settings;
 
 	if (pushing->push->tenant && pushing->tenant == NULL)

@@ -37,9 +37,8 @@
 /* and when nothing of what there is room for is due, so often */
 #define RETRY_MS 10
 
-/* the place before all tasks, and the one behind them */
-#define FIRST_PLACE ((SyncPlace) {DT_NOBEGIN, PG_INT64_MIN})
-#define LAST_PLACE	((SyncPlace) {DT_NOEND, PG_INT64_MAX})
+/* the place behind all tasks */
+#define LAST_PLACE ((SyncPlace) {DT_NOEND, PG_INT64_MAX})
 
 /* A lane; it is free where "database" is not set */
 typedef struct Lane
