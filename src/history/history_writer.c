@@ -21,7 +21,6 @@
 #include "access/xlog.h"
 #include "miscadmin.h"
 #include "pgstat.h"
-#include "postmaster/bgworker.h"
 #include "storage/dsm.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
@@ -34,6 +33,7 @@
 
 #include "history/history.h"
 #include "kit/kit_compat.h"
+#include "kit/kit_worker.h"
 
 #define WRITER_WAIT_MS		3000 /* how long the failed session waits */
 #define WRITER_LOCK_TIMEOUT "2s"
@@ -144,15 +144,9 @@ start_writer(dsm_segment *segment, BackgroundWorkerHandle **handle)
 {
 	BackgroundWorker worker;
 
-	memset(&worker, 0, sizeof(worker));
-	worker.bgw_flags =
-		BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
-	worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
-	worker.bgw_restart_time = BGW_NEVER_RESTART;
-	strlcpy(worker.bgw_library_name, "sync_ext", BGW_MAXLEN);
-	strlcpy(worker.bgw_function_name, "sync_history_writer_main", BGW_MAXLEN);
-	strlcpy(worker.bgw_name, "sync history writer", BGW_MAXLEN);
-	strlcpy(worker.bgw_type, "sync history writer", BGW_MAXLEN);
+	sync_kit_worker_init(&worker,
+						 "sync_history_writer_main",
+						 "sync history writer");
 	worker.bgw_main_arg = UInt32GetDatum(dsm_segment_handle(segment));
 	worker.bgw_notify_pid = MyProcPid;
 	return RegisterDynamicBackgroundWorker(&worker, handle);

@@ -16,7 +16,6 @@
 #include "access/xact.h"
 #include "miscadmin.h"
 #include "pgstat.h"
-#include "postmaster/bgworker.h"
 #include "postmaster/interrupt.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
@@ -29,6 +28,7 @@
 
 #include "kit/kit_compat.h"
 #include "kit/kit_settings.h"
+#include "kit/kit_worker.h"
 #include "shmem/shmem_launcher.h"
 #include "shmem/shmem_workers.h"
 #include "worker/worker.h"
@@ -67,15 +67,8 @@ sync_worker_init(void)
 		return;
 	sync_worker_watch_utilities();
 
-	memset(&worker, 0, sizeof(worker));
-	worker.bgw_flags =
-		BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
-	worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
+	sync_kit_worker_init(&worker, "sync_worker_launcher_main", "sync launcher");
 	worker.bgw_restart_time = 1;
-	strlcpy(worker.bgw_library_name, "sync_ext", BGW_MAXLEN);
-	strlcpy(worker.bgw_function_name, "sync_worker_launcher_main", BGW_MAXLEN);
-	strlcpy(worker.bgw_name, "sync launcher", BGW_MAXLEN);
-	strlcpy(worker.bgw_type, "sync launcher", BGW_MAXLEN);
 	RegisterBackgroundWorker(&worker);
 }
 
@@ -218,19 +211,12 @@ start_worker(const SyncWorkerStart *start)
 	BackgroundWorker worker;
 	bool registered;
 
-	memset(&worker, 0, sizeof(worker));
-	worker.bgw_flags =
-		BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
-	worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
-	worker.bgw_restart_time = BGW_NEVER_RESTART;
-	strlcpy(worker.bgw_library_name, "sync_ext", BGW_MAXLEN);
-	strlcpy(worker.bgw_function_name, "sync_worker_main", BGW_MAXLEN);
+	sync_kit_worker_init(&worker, "sync_worker_main", "sync worker");
 	snprintf(worker.bgw_name,
 			 BGW_MAXLEN,
 			 "sync worker %d for database %u",
 			 start->number,
 			 start->database);
-	strlcpy(worker.bgw_type, "sync worker", BGW_MAXLEN);
 	worker.bgw_notify_pid = MyProcPid;
 	memcpy(worker.bgw_extra, start, sizeof(*start));
 	if (known->handle)
