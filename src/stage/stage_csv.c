@@ -10,16 +10,14 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
-#include "commands/copy.h"
 #include "commands/copyfrom_internal.h"
 #include "commands/defrem.h"
 #include "mb/pg_wchar.h"
 #include "nodes/makefuncs.h"
 #include "utils/builtins.h"
-#include "utils/rel.h"
 
+#include "kit/kit_copy.h"
 #include "stage/stage_files.h"
 
 struct SyncCsvReader
@@ -119,28 +117,20 @@ sync_stage_csv_close(SyncCsvReader *reader)
 }
 
 /*
- * Begin to read.  The COPY code wants a relation, and makes no use of it as long
- * as it is asked for nothing but cells.
+ * Begin to read.  The COPY code makes no use of the column as long as it is asked
+ * for nothing but cells.
  */
 static CopyFromState
 begin_copy(SyncCsvReader *reader, SyncFileFormat *format)
 {
-	Relation relation = palloc0(sizeof(RelationData));
 	TupleDesc desc = CreateTemplateTupleDesc(1);
 
 	TupleDescInitEntry(desc, 1, "cell", TEXTOID, -1, 0);
-	relation->rd_att = desc;
-	relation->rd_rel = palloc0(sizeof(FormData_pg_class));
-	relation->rd_rel->relkind = RELKIND_RELATION;
-	namestrcpy(&relation->rd_rel->relname, "file");
-	return BeginCopyFrom(NULL,
-						 relation,
-						 NULL,
-						 NULL,
-						 false,
-						 feed_copy,
-						 NIL,
-						 format->copy_options);
+	return sync_kit_copy_begin("file",
+							   InvalidOid,
+							   desc,
+							   feed_copy,
+							   format->copy_options);
 }
 
 /*

@@ -11,8 +11,6 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_class.h"
-#include "commands/copy.h"
 #include "commands/defrem.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
@@ -20,8 +18,8 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/rel.h"
 
+#include "kit/kit_copy.h"
 #include "kit/kit_ident.h"
 #include "kit/kit_order.h"
 #include "kit/kit_spi.h"
@@ -307,15 +305,13 @@ read_row(ServerReader *reader, SyncRow *row)
 }
 
 /*
- * Begin to read the stream, which waits for its first bytes.  The COPY code
- * wants a relation and gets one that is made of nothing but the columns that
- * are read: that of the target has others too, and it would compute their
- * defaults for each row.
+ * Begin to read the stream, which waits for its first bytes.  The COPY code gets
+ * nothing but the columns that are read: the target has others too, and it would
+ * compute their defaults for each row.
  */
 static CopyFromState
 begin_copy(ServerReader *reader)
 {
-	Relation relation = palloc0(sizeof(RelationData));
 	List *options =
 		list_make2(makeDefElem("format",
 							   (Node *) makeString(reader->binary ? "binary"
@@ -326,19 +322,11 @@ begin_copy(ServerReader *reader)
 								   makeString(pstrdup(GetDatabaseEncodingName())),
 							   -1));
 
-	relation->rd_id = reader->reading->target;
-	relation->rd_att = reader->reading->desc;
-	relation->rd_rel = palloc0(sizeof(FormData_pg_class));
-	relation->rd_rel->relkind = RELKIND_RELATION;
-	namestrcpy(&relation->rd_rel->relname, reader->reading->target_name);
-	return BeginCopyFrom(NULL,
-						 relation,
-						 NULL,
-						 NULL,
-						 false,
-						 feed_copy,
-						 NIL,
-						 options);
+	return sync_kit_copy_begin(reader->reading->target_name,
+							   reader->reading->target,
+							   reader->reading->desc,
+							   feed_copy,
+							   options);
 }
 
 /*
