@@ -62,7 +62,6 @@ extern bool sync_perform_batch(SyncRound *round,
 							   int max,
 							   int max_driven,
 							   int kinds);
-extern void sync_perform_offer_back(SyncTask *task);
 extern void sync_perform_external(SyncRound *round);
 extern bool sync_perform_sweep(SyncRound *round);
 extern void sync_perform_on_sweep(SyncSweepHook hook);

@@ -86,7 +86,7 @@ sync_perform_batch(SyncRound *round, int max, int max_driven, int kinds)
 			task->run_as != ((SyncTask *) linitial(tasks))->run_as ||
 			!sync_perform_joins(task, &of_job))
 		{
-			sync_perform_offer_back(task);
+			sync_queue_offer_back(task);
 			continue;
 		}
 		if (task->operation && task->operation->external)
@@ -107,7 +107,7 @@ sync_perform_batch(SyncRound *round, int max, int max_driven, int kinds)
 		if (foreach_current_index(cell) > 0 &&
 			TimestampDifferenceExceeds(start, GetCurrentTimestamp(), BATCH_MS))
 		{
-			sync_perform_offer_back(task);
+			sync_queue_offer_back(task);
 			continue;
 		}
 		perform(round, queue, task);
@@ -220,21 +220,6 @@ sync_perform_sweep(SyncRound *round)
 		PopActiveSnapshot();
 	}
 	return true;
-}
-
-/*
- * Offer a claimed task that was not begun.
- */
-void
-sync_perform_offer_back(SyncTask *task)
-{
-	SyncOffer offer = {
-		.priority = task->priority,
-		.lane = task->lane,
-		.place = {task->scheduled_time, task->queue_id},
-	};
-
-	sync_queue_offer_at_commit(&offer);
 }
 
 /*

@@ -116,7 +116,7 @@ sync_perform_drive_lease(SyncRound *round, Relation queue, List *tasks)
 			joined = lappend(joined, task);
 		else
 		{
-			sync_perform_offer_back(task);
+			sync_queue_offer_back(task);
 			(void) sync_shmem_driven_end(task->queue_id);
 		}
 	}

@@ -44,6 +44,7 @@ extern SyncTask *sync_queue_copy(Relation queue, const SyncTask *task);
 
 /* in queue_offer.c */
 extern void sync_queue_offer_at_commit(const SyncOffer *offer);
+extern void sync_queue_offer_back(const SyncTask *task);
 
 /* in queue_type.c */
 extern SyncOperation *sync_queue_operation(const char *name);

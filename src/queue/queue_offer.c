@@ -68,6 +68,22 @@ sync_queue_offer_at_commit(const SyncOffer *offer)
 }
 
 /*
+ * Have a task that was claimed and is not begun offered when this transaction
+ * commits.
+ */
+void
+sync_queue_offer_back(const SyncTask *task)
+{
+	SyncOffer offer = {
+		.priority = task->priority,
+		.lane = task->lane,
+		.place = {task->scheduled_time, task->queue_id},
+	};
+
+	sync_queue_offer_at_commit(&offer);
+}
+
+/*
  * Have a task offered when this transaction rolls back.
  */
 void
