@@ -16,7 +16,6 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_collation.h"
-#include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "rewrite/prs2lock.h"
@@ -31,6 +30,7 @@
 
 #include "kit/kit_compat.h"
 #include "kit/kit_ident.h"
+#include "kit/kit_order.h"
 #include "progress/progress.h"
 
 static const struct
@@ -52,7 +52,7 @@ static SyncColumn *make_column(Form_pg_attribute attribute, int rights_on_all);
 static char *type_name(Form_pg_attribute attribute, char category);
 static char *bare_type(Oid type);
 static char *collation_name(Oid collation);
-static char *equality_of(Oid type);
+static const char *equality_of(Oid type);
 static char *qualify(Oid schema, const char *name);
 static char *schema_name(Oid schema);
 
@@ -259,23 +259,14 @@ collation_name(Oid collation)
  * The operator by which a type itself tells values apart, whatever the
  * search_path finds under "=".
  */
-static char *
+static const char *
 equality_of(Oid type)
 {
 	Oid equality =
 		lookup_type_cache(getBaseType(type), TYPECACHE_EQ_OPR)->eq_opr;
-	HeapTuple tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(equality));
-	Form_pg_operator form;
-	char *name;
 
-	if (!HeapTupleIsValid(tuple))
-		return SYNC_EQUALS_BUILT_IN;
-	form = (Form_pg_operator) GETSTRUCT(tuple);
-	name = psprintf("OPERATOR(%s.%s)",
-					quote_identifier(schema_name(form->oprnamespace)),
-					NameStr(form->oprname));
-	ReleaseSysCache(tuple);
-	return name;
+	return OidIsValid(equality) ? sync_kit_order_operator(equality)
+								: SYNC_EQUALS_BUILT_IN;
 }
 
 /*

@@ -23,13 +23,13 @@
 typedef struct SyncColumn
 {
 	char *name;
-	char *type;		 /* as SQL writes it, without modifier */
-	char *collation; /* quoted, or NULL */
-	char *equals;	 /* the operator by which values are the same */
-	char *base;		 /* what a domain is made of in the end, or NULL */
-	char category;	 /* typcategory */
-	bool generated;	 /* takes no value from outside */
-	int rights;		 /* SYNC_MAY_..., of the current role */
+	char *type;			/* as SQL writes it, without modifier */
+	char *collation;	/* quoted, or NULL */
+	const char *equals; /* the operator by which values are the same */
+	char *base;			/* what a domain is made of in the end, or NULL */
+	char category;		/* typcategory */
+	bool generated;		/* takes no value from outside */
+	int rights;			/* SYNC_MAY_..., of the current role */
 } SyncColumn;
 
 /* A relation that a rule names, as it was found on the site */
