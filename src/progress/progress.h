@@ -41,10 +41,10 @@ typedef struct SyncProgressRequest
 } SyncProgressRequest;
 
 /* What one rule did, or would do */
-typedef struct SyncOutcome
+typedef struct SyncRuleOutcome
 {
 	SyncRule *rule;
-	SyncScope scope;
+	SyncRuleScope scope;
 	bool tracked; /* read only the touched keys */
 	int64 keys;
 	int64 rows_read;
@@ -54,7 +54,7 @@ typedef struct SyncOutcome
 	int64 *missing; /* rows without a value, by key column */
 	List *changes;	/* SyncChange, at most max_details */
 	List *headings; /* SyncHeading */
-} SyncOutcome;
+} SyncRuleOutcome;
 
 typedef struct SyncChange
 {

@@ -80,7 +80,7 @@ static void
 write_top(Analysis *analysis, SyncRule *rule)
 {
 	const char *key = sync_kit_quote(linitial(rule->key));
-	SyncScope all = {0};
+	SyncRuleScope all = {0};
 	StringInfoData sql;
 	List *head = NIL;
 	ListCell *cell;
@@ -168,7 +168,7 @@ write_ratios(Analysis *analysis, SyncRule *rule)
 static void
 write_unfounded(Analysis *analysis, SyncRule *rule)
 {
-	SyncScope all = {0};
+	SyncRuleScope all = {0};
 	StringInfoData sql;
 	List *head = NIL;
 

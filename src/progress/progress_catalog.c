@@ -48,7 +48,8 @@ static bool takes_writes(Relation rel);
 static bool has_rules(Relation rel);
 static bool has_triggers(Relation rel);
 static int rights_on(Oid relid);
-static SyncColumn *make_column(Form_pg_attribute attribute, int rights_on_all);
+static SyncRelationColumn *make_column(Form_pg_attribute attribute,
+									   int rights_on_all);
 static char *type_name(Form_pg_attribute attribute, char category);
 static char *bare_type(Oid type);
 static char *collation_name(Oid collation);
@@ -184,10 +185,10 @@ rights_on(Oid relid)
 /*
  * A column, of a relation on which the current role has those rights.
  */
-static SyncColumn *
+static SyncRelationColumn *
 make_column(Form_pg_attribute attribute, int rights_on_all)
 {
-	SyncColumn *column = palloc0(sizeof(SyncColumn));
+	SyncRelationColumn *column = palloc0(sizeof(SyncRelationColumn));
 	bool preferred;
 
 	column->name = pstrdup(NameStr(attribute->attname));

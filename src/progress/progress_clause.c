@@ -68,7 +68,7 @@ sync_progress_equal(SyncRelation *relation,
 					const char *a,
 					const char *b)
 {
-	SyncColumn *by = sync_progress_column(relation, column);
+	SyncRelationColumn *by = sync_progress_column(relation, column);
 
 	/* operators of enums and other families of types take no domain */
 	if (by->base)
@@ -211,7 +211,7 @@ sync_progress_append_lookups(StringInfo sql,
 		SyncInsertColumn *insert = lfirst(cell);
 		int n = list_length(rule->key);
 		int at = foreach_current_index(cell);
-		SyncColumn *column;
+		SyncRelationColumn *column;
 		const char *source;
 		bool grouped;
 
@@ -292,9 +292,9 @@ match_lookup(SyncRule *rule, int i, const char *value, const char *row)
 static char *
 lookup_key(SyncRule *rule, SyncInsertColumn *insert, int i)
 {
-	SyncColumn *to =
+	SyncRelationColumn *to =
 		sync_progress_column(rule->progress, list_nth(rule->progress_key, i));
-	SyncColumn *from =
+	SyncRelationColumn *from =
 		sync_progress_column(insert->lookup, list_nth(rule->key, i));
 	char *value =
 		psprintf("CAST(l.%s AS %s)", sync_kit_quote(from->name), to->type);

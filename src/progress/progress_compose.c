@@ -29,7 +29,9 @@
 /* the column of the result that has the order */
 #define RESULT_ORDER 8
 
-static void append_all_evidence(StringInfo sql, List *rules, SyncScope *scope);
+static void append_all_evidence(StringInfo sql,
+								List *rules,
+								SyncRuleScope *scope);
 static void append_todo(StringInfo sql, SyncRule *rule);
 static void append_added(StringInfo sql, SyncRule *rule, bool writes);
 static void append_insert(StringInfo sql, SyncRule *rule);
@@ -39,20 +41,20 @@ static void append_updated(StringInfo sql, SyncRule *rule, bool writes);
 static void append_assignments(StringInfo sql, SyncRule *rule);
 static void append_changes(StringInfo sql,
 						   SyncRule *rule,
-						   SyncScope *scope,
+						   SyncRuleScope *scope,
 						   bool writes);
 static void append_among(StringInfo sql, SyncRule *rule, const char *name);
 static void append_done(StringInfo sql, SyncRule *rule, bool writes);
 static void append_totals(StringInfo sql,
 						  SyncRule *rule,
 						  int position,
-						  SyncScope *scope,
+						  SyncRuleScope *scope,
 						  bool writes);
-static void append_sums(StringInfo sql, SyncRule *rule, SyncScope *scope);
+static void append_sums(StringInfo sql, SyncRule *rule, SyncRuleScope *scope);
 static void append_headings(StringInfo sql,
 							List *rules,
 							int position,
-							SyncScope *scope);
+							SyncRuleScope *scope);
 
 /*
  * Compose the statement that reconciles a rule, or two that share their
@@ -66,7 +68,7 @@ static void append_headings(StringInfo sql,
  * The result lives in the current memory context.
  */
 char *
-sync_progress_compose_run(List *rules, SyncScope *scope, bool writes)
+sync_progress_compose_run(List *rules, SyncRuleScope *scope, bool writes)
 {
 	StringInfoData sql;
 	ListCell *cell;
@@ -99,7 +101,7 @@ sync_progress_compose_run(List *rules, SyncScope *scope, bool writes)
  * The evidence of all rules, first that which others are made of.
  */
 static void
-append_all_evidence(StringInfo sql, List *rules, SyncScope *scope)
+append_all_evidence(StringInfo sql, List *rules, SyncRuleScope *scope)
 {
 	SyncRule *rule = linitial(rules);
 
@@ -289,7 +291,7 @@ append_assignments(StringInfo sql, SyncRule *rule)
  * those that went in.
  */
 static void
-append_changes(StringInfo sql, SyncRule *rule, SyncScope *scope, bool writes)
+append_changes(StringInfo sql, SyncRule *rule, SyncRuleScope *scope, bool writes)
 {
 	appendStringInfo(sql,
 					 ", sync_changes%s AS MATERIALIZED (SELECT *, pg_catalog.row_number()"
@@ -350,7 +352,7 @@ static void
 append_totals(StringInfo sql,
 			  SyncRule *rule,
 			  int position,
-			  SyncScope *scope,
+			  SyncRuleScope *scope,
 			  bool writes)
 {
 	StringInfoData rest;
@@ -393,7 +395,7 @@ append_totals(StringInfo sql,
  * of the shorter one that is made of it.
  */
 static void
-append_sums(StringInfo sql, SyncRule *rule, SyncScope *scope)
+append_sums(StringInfo sql, SyncRule *rule, SyncRuleScope *scope)
 {
 	const char *whole = sync_progress_whole_key(rule, "");
 	bool summed = rule->coarser && scope->touched == NULL;
@@ -438,7 +440,7 @@ append_sums(StringInfo sql, SyncRule *rule, SyncScope *scope)
  * those have just one heading for each competition.
  */
 static void
-append_headings(StringInfo sql, List *rules, int position, SyncScope *scope)
+append_headings(StringInfo sql, List *rules, int position, SyncRuleScope *scope)
 {
 	SyncRule *rule = list_nth(rules, position);
 	const char *name = sync_kit_quote(list_nth(rule->key, rule->competition));

@@ -14,7 +14,7 @@
 #include "progress/progress_rule.h"
 
 /* Which rows of the evidence a statement reads */
-typedef struct SyncScope
+typedef struct SyncRuleScope
 {
 	const char *competition; /* NULL: all */
 	ParamListInfo touched;	 /* an array for each key column, or NULL */
@@ -23,7 +23,7 @@ typedef struct SyncScope
 	bool null_keys;			 /* among the touched: look for all of them */
 	List *headed;			 /* competitions to be headed in any case */
 	int max_details;
-} SyncScope;
+} SyncRuleScope;
 
 /* What is known of a statement that is to be run */
 typedef enum SyncExpect
@@ -67,25 +67,25 @@ extern char *sync_progress_text_array(List *texts);
 /* in progress_evidence.c */
 extern void sync_progress_append_evidence(StringInfo sql,
 										  SyncRule *rule,
-										  SyncScope *scope);
+										  SyncRuleScope *scope);
 extern char *sync_progress_key_value(SyncRule *rule, int i);
 extern const char *sync_progress_counted(SyncRule *rule);
 extern void sync_progress_append_from(StringInfo sql,
 									  SyncRule *rule,
-									  SyncScope *scope);
+									  SyncRuleScope *scope);
 extern void sync_progress_append_key_counts(StringInfo sql,
 											SyncRule *rule,
 											const char *headed);
 
 /* in progress_compose.c */
 extern char *sync_progress_compose_run(List *rules,
-									   SyncScope *scope,
+									   SyncRuleScope *scope,
 									   bool writes);
 
 /* in progress_share.c */
 extern bool sync_progress_share(SyncRule *first,
 								SyncRule *second,
-								SyncScope *scope,
-								SyncScope *other);
+								SyncRuleScope *scope,
+								SyncRuleScope *other);
 
 #endif /* PROGRESS_COMPOSE_H */

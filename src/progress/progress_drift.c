@@ -19,8 +19,8 @@
 /* a function takes 100 arguments: a name and a value for each member */
 #define MEMBERS_MAX (FUNC_MAX_ARGS / 2)
 
-static void check_evidence(SyncSite *site, List *rules, SyncScope *scope);
-static char *compose_drift(SyncRule *rule, SyncScope *scope);
+static void check_evidence(SyncSite *site, List *rules, SyncRuleScope *scope);
+static char *compose_drift(SyncRule *rule, SyncRuleScope *scope);
 static void append_object(StringInfo sql, SyncRule *rule, const char *side);
 static void append_member(StringInfo sql,
 						  int *members,
@@ -38,7 +38,7 @@ sync_progress_drift(SyncProgressRequest *request, SyncRowSink sink, void *arg)
 	List *rules = sync_progress_load_rules(request->rule,
 										   request->competition,
 										   SYNC_RULE_READ);
-	SyncScope scope = {.competition = request->competition};
+	SyncRuleScope scope = {.competition = request->competition};
 	SyncSite site;
 	ListCell *cell;
 
@@ -61,7 +61,7 @@ sync_progress_drift(SyncProgressRequest *request, SyncRowSink sink, void *arg)
  * Raise where no rule has evidence of the competition that is asked for.
  */
 static void
-check_evidence(SyncSite *site, List *rules, SyncScope *scope)
+check_evidence(SyncSite *site, List *rules, SyncRuleScope *scope)
 {
 	ListCell *cell;
 
@@ -84,7 +84,7 @@ check_evidence(SyncSite *site, List *rules, SyncScope *scope)
  * after.  The result lives in the current memory context.
  */
 static char *
-compose_drift(SyncRule *rule, SyncScope *scope)
+compose_drift(SyncRule *rule, SyncRuleScope *scope)
 {
 	StringInfoData sql;
 

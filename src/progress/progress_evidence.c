@@ -17,10 +17,18 @@
 /* a few numbers in the text serve for all sizes, so that a kept plan is found */
 #define LIMIT_MIN 16
 
-static void append_one_step(StringInfo sql, SyncRule *rule, SyncScope *scope);
-static void append_two_steps(StringInfo sql, SyncRule *rule, SyncScope *scope);
-static void append_own_part(StringInfo sql, SyncRule *rule, SyncScope *scope);
-static void append_from_finer(StringInfo sql, SyncRule *rule, SyncScope *scope);
+static void append_one_step(StringInfo sql,
+							SyncRule *rule,
+							SyncRuleScope *scope);
+static void append_two_steps(StringInfo sql,
+							 SyncRule *rule,
+							 SyncRuleScope *scope);
+static void append_own_part(StringInfo sql,
+							SyncRule *rule,
+							SyncRuleScope *scope);
+static void append_from_finer(StringInfo sql,
+							  SyncRule *rule,
+							  SyncRuleScope *scope);
 static void append_steps(StringInfo sql,
 						 SyncRule *rule,
 						 const char *counted,
@@ -36,7 +44,7 @@ static char *match_key(SyncRule *rule,
 					   const char *value,
 					   const char *text);
 static char *key_operand(SyncRule *rule, int i, const char *text);
-static SyncColumn *key_column(SyncRule *rule, int i);
+static SyncRelationColumn *key_column(SyncRule *rule, int i);
 static void append_limit(StringInfo sql, int n);
 static void append_inserted(StringInfo sql, SyncRule *rule, const char *as);
 static void append_touched(StringInfo sql,
@@ -53,7 +61,9 @@ static void append_touched(StringInfo sql,
  * what is read ("sync_parts"), and the finer one takes its own from there.
  */
 void
-sync_progress_append_evidence(StringInfo sql, SyncRule *rule, SyncScope *scope)
+sync_progress_append_evidence(StringInfo sql,
+							  SyncRule *rule,
+							  SyncRuleScope *scope)
 {
 	bool parts = rule->coarser && scope->touched;
 
@@ -79,7 +89,7 @@ sync_progress_append_evidence(StringInfo sql, SyncRule *rule, SyncScope *scope)
  * have.
  */
 static void
-append_own_part(StringInfo sql, SyncRule *rule, SyncScope *scope)
+append_own_part(StringInfo sql, SyncRule *rule, SyncRuleScope *scope)
 {
 	appendStringInfo(sql,
 					 ", sync_evidence%s AS MATERIALIZED (SELECT * FROM sync_parts e WHERE ",
@@ -98,7 +108,7 @@ sync_progress_append_key_counts(StringInfo sql,
 								SyncRule *rule,
 								const char *headed)
 {
-	SyncScope all = {0};
+	SyncRuleScope all = {0};
 
 	appendStringInfoString(sql, "(SELECT ");
 	append_key_values(sql, rule);
@@ -130,7 +140,7 @@ append_limit(StringInfo sql, int n)
  * Group by the key.
  */
 static void
-append_one_step(StringInfo sql, SyncRule *rule, SyncScope *scope)
+append_one_step(StringInfo sql, SyncRule *rule, SyncRuleScope *scope)
 {
 	ListCell *cell;
 
@@ -165,7 +175,7 @@ append_one_step(StringInfo sql, SyncRule *rule, SyncScope *scope)
  * by the key alone.
  */
 static void
-append_two_steps(StringInfo sql, SyncRule *rule, SyncScope *scope)
+append_two_steps(StringInfo sql, SyncRule *rule, SyncRuleScope *scope)
 {
 	append_steps(sql, rule, "sync_counted", "sync_c", "sync_i");
 	appendStringInfoString(sql, " FROM (SELECT ");
@@ -188,7 +198,7 @@ append_two_steps(StringInfo sql, SyncRule *rule, SyncScope *scope)
  * rows without a value in its key columns (sync_finer_m0, ...).
  */
 static void
-append_from_finer(StringInfo sql, SyncRule *rule, SyncScope *scope)
+append_from_finer(StringInfo sql, SyncRule *rule, SyncRuleScope *scope)
 {
 	const char *counted = sync_progress_counted(rule);
 	SyncRule *finer = rule->finer;
@@ -330,8 +340,8 @@ append_key_values(StringInfo sql, SyncRule *rule)
 char *
 sync_progress_key_value(SyncRule *rule, int i)
 {
-	SyncColumn *from = key_column(rule, i);
-	SyncColumn *to =
+	SyncRelationColumn *from = key_column(rule, i);
+	SyncRelationColumn *to =
 		sync_progress_column(rule->progress, list_nth(rule->progress_key, i));
 	char *value = psprintf("t.%s", sync_kit_quote(from->name));
 
@@ -362,7 +372,7 @@ match_key(SyncRule *rule, int i, const char *value, const char *text)
 static char *
 key_operand(SyncRule *rule, int i, const char *text)
 {
-	SyncColumn *from = key_column(rule, i);
+	SyncRelationColumn *from = key_column(rule, i);
 	const char *type = sync_progress_key_type(rule, i);
 	char *operand = psprintf("CAST(%s AS %s)", text, from->type);
 
@@ -374,7 +384,7 @@ key_operand(SyncRule *rule, int i, const char *text)
 /*
  * A key column of the evidence.
  */
-static SyncColumn *
+static SyncRelationColumn *
 key_column(SyncRule *rule, int i)
 {
 	return sync_progress_column(rule->evidence, list_nth(rule->key, i));
@@ -393,7 +403,7 @@ append_inserted(StringInfo sql, SyncRule *rule, const char *as)
 	foreach(cell, rule->inserts)
 	{
 		SyncInsertColumn *insert = lfirst(cell);
-		SyncColumn *column;
+		SyncRelationColumn *column;
 		char *value;
 
 		if (insert->source == NULL || insert->lookup)
@@ -421,7 +431,7 @@ append_inserted(StringInfo sql, SyncRule *rule, const char *as)
  * keys.
  */
 void
-sync_progress_append_from(StringInfo sql, SyncRule *rule, SyncScope *scope)
+sync_progress_append_from(StringInfo sql, SyncRule *rule, SyncRuleScope *scope)
 {
 	const char *separator = " WHERE ";
 

@@ -98,14 +98,14 @@ sync_progress_inspect(SyncSite *site, List *rules)
 /*
  * The column of that exact name, or NULL.
  */
-SyncColumn *
+SyncRelationColumn *
 sync_progress_column(SyncRelation *relation, const char *name)
 {
 	ListCell *cell;
 
 	foreach(cell, relation->columns)
 	{
-		SyncColumn *column = lfirst(cell);
+		SyncRelationColumn *column = lfirst(cell);
 
 		if (strcmp(column->name, name) == 0)
 			return column;
@@ -249,7 +249,7 @@ check_cells(SyncSite *site, char **cells)
 static void
 fill_relation(SyncRelation *relation, char **cells)
 {
-	SyncColumn *column;
+	SyncRelationColumn *column;
 
 	if (cells[INSPECT_QUALIFIED] == NULL)
 		return;
@@ -265,7 +265,7 @@ fill_relation(SyncRelation *relation, char **cells)
 	if (cells[INSPECT_COLUMN] == NULL)
 		return;
 
-	column = palloc0(sizeof(SyncColumn));
+	column = palloc0(sizeof(SyncRelationColumn));
 	column->name = cells[INSPECT_COLUMN];
 	column->type = cells[INSPECT_TYPE];
 	column->category = cells[INSPECT_CATEGORY][0];
@@ -436,7 +436,7 @@ check_column(SyncRelation *relation,
 		{SYNC_MAY_INSERT, "INSERT into"},
 		{SYNC_MAY_UPDATE, "UPDATE"},
 	};
-	SyncColumn *column;
+	SyncRelationColumn *column;
 
 	if (!has_rows(relation))
 		return;

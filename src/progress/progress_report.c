@@ -57,7 +57,7 @@ typedef struct Entry
 	int family;	  /* rules on the same evidence are one family */
 	int order;	  /* as the changes came */
 	bool numeric; /* all competitions of the family are numbers */
-	SyncOutcome *outcome;
+	SyncRuleOutcome *outcome;
 	SyncChange *change;
 } Entry;
 
@@ -86,7 +86,7 @@ static void line(Report *report, const char *format, ...)
 static void write_warnings(Report *report);
 static void write_changes(Report *report);
 static Entry *sort_changes(Report *report, int *count);
-static int find_family(Report *report, SyncOutcome *outcome);
+static int find_family(Report *report, SyncRuleOutcome *outcome);
 static int compare_entries(const void *a, const void *b);
 static int compare_values(const char *a, const char *b, bool numeric);
 static void mark_numeric(Entry *entries, int n);
@@ -169,7 +169,7 @@ write_warnings(Report *report)
 
 	foreach(cell, report->outcomes)
 	{
-		SyncOutcome *outcome = lfirst(cell);
+		SyncRuleOutcome *outcome = lfirst(cell);
 		SyncRule *rule = outcome->rule;
 
 		for (int i = 0; i < list_length(rule->key); i++)
@@ -209,8 +209,8 @@ write_changes(Report *report)
 	ListCell *cell;
 
 	foreach(cell, report->outcomes)
-		total += ((SyncOutcome *) lfirst(cell))->added +
-				 ((SyncOutcome *) lfirst(cell))->updated;
+		total += ((SyncRuleOutcome *) lfirst(cell))->added +
+				 ((SyncRuleOutcome *) lfirst(cell))->updated;
 	if (listed == 0 && report->request->competition && report->nheads > 0)
 		write_heading(report, 0, report->heads[0].heading->competition);
 	if (total == 0 && report->request->competition)
@@ -248,13 +248,13 @@ sort_changes(Report *report, int *count)
 	ListCell *cell;
 
 	foreach(cell, report->outcomes)
-		n += list_length(((SyncOutcome *) lfirst(cell))->changes);
+		n += list_length(((SyncRuleOutcome *) lfirst(cell))->changes);
 	entries = palloc(Max(n, 1) * sizeof(Entry));
 
 	n = 0;
 	foreach(cell, report->outcomes)
 	{
-		SyncOutcome *outcome = lfirst(cell);
+		SyncRuleOutcome *outcome = lfirst(cell);
 		ListCell *change;
 
 		foreach(change, outcome->changes)
@@ -278,13 +278,13 @@ sort_changes(Report *report, int *count)
  * competition column.
  */
 static int
-find_family(Report *report, SyncOutcome *outcome)
+find_family(Report *report, SyncRuleOutcome *outcome)
 {
 	ListCell *cell;
 
 	foreach(cell, report->outcomes)
 	{
-		if (sync_progress_same_family(((SyncOutcome *) lfirst(cell))->rule,
+		if (sync_progress_same_family(((SyncRuleOutcome *) lfirst(cell))->rule,
 									  outcome->rule))
 			return foreach_current_index(cell);
 	}
@@ -354,12 +354,12 @@ sort_heads(Report *report)
 	ListCell *cell;
 
 	foreach(cell, report->outcomes)
-		n += list_length(((SyncOutcome *) lfirst(cell))->headings);
+		n += list_length(((SyncRuleOutcome *) lfirst(cell))->headings);
 	report->heads = palloc(Max(n, 1) * sizeof(Head));
 
 	foreach(cell, report->outcomes)
 	{
-		SyncOutcome *outcome = lfirst(cell);
+		SyncRuleOutcome *outcome = lfirst(cell);
 		int family = find_family(report, outcome);
 		ListCell *heading;
 
@@ -526,7 +526,7 @@ write_summary(Report *report)
 	line(report, "%s SUMMARY:", report->icons->chart);
 	foreach(cell, report->outcomes)
 	{
-		SyncOutcome *outcome = lfirst(cell);
+		SyncRuleOutcome *outcome = lfirst(cell);
 
 		any |=
 			write_count(report, outcome->rule, "add", "added", outcome->added);
@@ -538,7 +538,7 @@ write_summary(Report *report)
 	}
 	foreach(cell, report->outcomes)
 	{
-		SyncOutcome *outcome = lfirst(cell);
+		SyncRuleOutcome *outcome = lfirst(cell);
 
 		if (outcome->tracked)
 			line(report,

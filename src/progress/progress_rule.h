@@ -20,7 +20,7 @@
 #define SYNC_EQUALS_BUILT_IN "OPERATOR(pg_catalog.=)"
 
 /* A column of a relation, as it was found on the site */
-typedef struct SyncColumn
+typedef struct SyncRelationColumn
 {
 	char *name;
 	char *type;			/* as SQL writes it, without modifier */
@@ -30,7 +30,7 @@ typedef struct SyncColumn
 	char category;		/* typcategory */
 	bool generated;		/* takes no value from outside */
 	int rights;			/* SYNC_MAY_..., of the current role */
-} SyncColumn;
+} SyncRelationColumn;
 
 /* A relation that a rule names, as it was found on the site */
 typedef struct SyncRelation
@@ -47,7 +47,7 @@ typedef struct SyncRelation
 	bool has_rules;		/* on INSERT or UPDATE */
 	bool has_addresses; /* ctid and tableoid can be read */
 	bool stands_alone; /* a plain table: what is done to it is done, and no more */
-	List *columns;	   /* SyncColumn */
+	List *columns;	   /* SyncRelationColumn */
 } SyncRelation;
 
 /* A column that must equal an aggregate over the evidence */
@@ -112,8 +112,8 @@ extern void sync_progress_report_no_evidence(SyncRule *rule,
 extern bool sync_progress_same_family(SyncRule *a, SyncRule *b);
 
 /* in progress_relation.c */
-extern SyncColumn *sync_progress_column(SyncRelation *relation,
-										const char *name);
+extern SyncRelationColumn *sync_progress_column(SyncRelation *relation,
+												const char *name);
 
 /* in progress_catalog.c */
 extern void sync_progress_look_up(SyncRelation *relation);

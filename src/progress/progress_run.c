@@ -55,7 +55,7 @@ typedef struct ReportedRun
 typedef struct Applied
 {
 	SyncSite *site;
-	SyncOutcome *outcomes[2]; /* the second may be NULL */
+	SyncRuleOutcome *outcomes[2]; /* the second may be NULL */
 } Applied;
 
 static void perform_writing(void *reported);
@@ -64,15 +64,16 @@ static SyncRun *start_run(SyncProgressRequest *request);
 static void perform(ReportedRun *reported);
 static void lock_progress(SyncSite *site, List *rules);
 static int compare_names(const ListCell *a, const ListCell *b);
-static SyncOutcome *prepare_rule(SyncRule *rule, SyncProgressRequest *request);
+static SyncRuleOutcome *prepare_rule(SyncRule *rule,
+									 SyncProgressRequest *request);
 static int apply_rules(SyncSite *site,
 					   List *outcomes,
 					   int first,
 					   SyncProgressRequest *request);
-static SyncExpect expect_of(SyncScope *scope);
+static SyncExpect expect_of(SyncRuleScope *scope);
 static void take_row(void *arg, int ncells, char **cells);
 static bool is_whole(char **cells);
-static void take_rest(SyncOutcome *outcome, char *numbers);
+static void take_rest(SyncRuleOutcome *outcome, char *numbers);
 static List *list_headed(SyncProgressRequest *request,
 						 SyncRule *rule,
 						 List *outcomes);
@@ -257,10 +258,10 @@ compare_names(const ListCell *a, const ListCell *b)
 /*
  * The outcome of a rule before it is applied.
  */
-static SyncOutcome *
+static SyncRuleOutcome *
 prepare_rule(SyncRule *rule, SyncProgressRequest *request)
 {
-	SyncOutcome *outcome = palloc0(sizeof(SyncOutcome));
+	SyncRuleOutcome *outcome = palloc0(sizeof(SyncRuleOutcome));
 
 	outcome->rule = rule;
 	outcome->missing = palloc0(list_length(rule->key) * sizeof(int64));
@@ -281,7 +282,7 @@ apply_rules(SyncSite *site,
 {
 	Applied applied = {site, {list_nth(outcomes, first)}};
 	SyncRule *rule = applied.outcomes[0]->rule;
-	SyncScope *scope = &applied.outcomes[0]->scope;
+	SyncRuleScope *scope = &applied.outcomes[0]->scope;
 	List *rules = list_make1(rule);
 	ErrorContextCallback frame = {
 		.previous = error_context_stack,
@@ -294,7 +295,7 @@ apply_rules(SyncSite *site,
 		return 1;
 	if (first + 1 < list_length(outcomes))
 	{
-		SyncOutcome *next = list_nth(outcomes, first + 1);
+		SyncRuleOutcome *next = list_nth(outcomes, first + 1);
 
 		if (sync_progress_share(rule, next->rule, scope, &next->scope))
 		{
@@ -324,7 +325,7 @@ apply_rules(SyncSite *site,
  * What to expect of the statement that reads a scope.
  */
 static SyncExpect
-expect_of(SyncScope *scope)
+expect_of(SyncRuleScope *scope)
 {
 	if (scope->touched == NULL)
 		return SYNC_EXPECT_MANY;
@@ -340,7 +341,7 @@ static void
 take_row(void *arg, int ncells, char **cells)
 {
 	Applied *applied = arg;
-	SyncOutcome *outcome = NULL;
+	SyncRuleOutcome *outcome = NULL;
 
 	if (cells[RUN_RULE] && cells[RUN_KIND])
 		outcome = applied->outcomes[cells[RUN_RULE][0] == '1'];
@@ -393,7 +394,7 @@ is_whole(char **cells)
  * without a value, by key column.
  */
 static void
-take_rest(SyncOutcome *outcome, char *numbers)
+take_rest(SyncRuleOutcome *outcome, char *numbers)
 {
 	outcome->invalid = strtoi64(numbers, &numbers, 10);
 	for (int i = 0; i < list_length(outcome->rule->key); i++)
@@ -415,7 +416,7 @@ list_headed(SyncProgressRequest *request, SyncRule *rule, List *outcomes)
 
 	foreach(cell, outcomes)
 	{
-		SyncOutcome *outcome = lfirst(cell);
+		SyncRuleOutcome *outcome = lfirst(cell);
 		ListCell *change;
 
 		if (!sync_progress_same_family(outcome->rule, rule))
@@ -443,9 +444,10 @@ check_evidence(SyncProgressRequest *request, List *outcomes)
 	if (request->competition == NULL || outcomes == NIL)
 		return;
 	foreach(cell, outcomes)
-		if (((SyncOutcome *) lfirst(cell))->rows_read > 0)
+		if (((SyncRuleOutcome *) lfirst(cell))->rows_read > 0)
 			return;
-	sync_progress_report_no_evidence(((SyncOutcome *) linitial(outcomes))->rule,
+	sync_progress_report_no_evidence(((SyncRuleOutcome *) linitial(outcomes))
+										 ->rule,
 									 request->competition);
 }
 
@@ -461,7 +463,7 @@ sum_up(SyncRun *run, List *outcomes)
 	initStringInfo(&details);
 	foreach(cell, outcomes)
 	{
-		SyncOutcome *outcome = lfirst(cell);
+		SyncRuleOutcome *outcome = lfirst(cell);
 
 		run->rows_read += outcome->rows_read;
 		run->inserted += outcome->added;

@@ -31,9 +31,9 @@ static bool derives_from(SyncRule *coarse, SyncRule *fine);
 static int find_key(SyncRule *rule, const char *column);
 static bool share_touched(SyncRule *coarse,
 						  SyncRule *fine,
-						  SyncScope *coarse_scope,
-						  SyncScope *fine_scope,
-						  SyncScope *scope);
+						  SyncRuleScope *coarse_scope,
+						  SyncRuleScope *fine_scope,
+						  SyncRuleScope *scope);
 static List *read_texts(ParamExternData *param);
 static int compare_texts(const ListCell *a, const ListCell *b);
 
@@ -45,8 +45,8 @@ static int compare_texts(const ListCell *a, const ListCell *b);
 bool
 sync_progress_share(SyncRule *first,
 					SyncRule *second,
-					SyncScope *scope,
-					SyncScope *other)
+					SyncRuleScope *scope,
+					SyncRuleScope *other)
 {
 	bool same_rows = sync_progress_same_family(first, second) &&
 					 strcmp(first->filter ? first->filter : "",
@@ -200,9 +200,9 @@ find_key(SyncRule *rule, const char *column)
 static bool
 share_touched(SyncRule *coarse,
 			  SyncRule *fine,
-			  SyncScope *coarse_scope,
-			  SyncScope *fine_scope,
-			  SyncScope *scope)
+			  SyncRuleScope *coarse_scope,
+			  SyncRuleScope *fine_scope,
+			  SyncRuleScope *scope)
 {
 	ParamListInfo touched;
 	List *read;

@@ -38,7 +38,7 @@ enum NoteCell
 /* A tracked rule, and what its notes say */
 typedef struct Noted
 {
-	SyncOutcome *outcome;
+	SyncRuleOutcome *outcome;
 	char *applied; /* the fingerprint that they lead on from, or NULL */
 	int count;
 	List *keys; /* as text, NULL for "everything"; no more than can be used */
@@ -66,7 +66,7 @@ sync_progress_touched(List *outcomes, bool take, bool all)
 
 	foreach(cell, outcomes)
 	{
-		SyncOutcome *outcome = lfirst(cell);
+		SyncRuleOutcome *outcome = lfirst(cell);
 
 		if (has_notes(outcome->rule))
 		{
@@ -164,7 +164,7 @@ take_note(void *noted, int ncells, char **cells)
 static bool
 use_notes(Noted *noted)
 {
-	SyncScope *scope = &noted->outcome->scope;
+	SyncRuleScope *scope = &noted->outcome->scope;
 	int nkeys = list_length(noted->outcome->rule->key);
 	ParamListInfo params = makeParamList(nkeys + 1);
 	int count = noted->count;
