@@ -15,8 +15,6 @@
 #include "backfill/backfill.h"
 #include "kit/kit_spi.h"
 
-static void take_position(void *position, int ncells, char **cells);
-
 /*
  * The block to begin with: that which an interrupted backfill of the same kind
  * left off at, where rows are still where they were.  Remembers that one is
@@ -56,7 +54,7 @@ sync_backfill_resume(SyncBackfill *backfill, SyncExtent *extent)
 							 "RETURNING position",
 							 sync_kit_text_params(lengthof(values), values),
 							 false,
-							 take_position,
+							 sync_kit_take_number,
 							 &position);
 	return position;
 }
@@ -99,13 +97,4 @@ sync_backfill_done(SyncBackfill *backfill)
 								false,
 								NULL,
 								NULL);
-}
-
-/*
- * Take the one cell of a row; a SyncRowSink.
- */
-static void
-take_position(void *position, int ncells, char **cells)
-{
-	*(int64 *) position = strtoi64(cells[0], NULL, 10);
 }

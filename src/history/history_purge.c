@@ -81,7 +81,6 @@ static void empty_slot(Purge *purge);
 static void skip_slot(Purge *purge, ErrorData *error);
 static void run_hooks(Purge *purge);
 static uint64 run(Purge *purge, const char *sql, SyncRowSink sink, void *arg);
-static void take_number(void *number, int ncells, char **cells);
 
 /*
  * Have "hook" called by every purge, to delete what belongs to the runs that
@@ -223,7 +222,7 @@ turn_if_due(Purge *purge)
 				 " ORDER BY history_id LIMIT 1) AS oldest "
 				 "WHERE started_at < $2",
 				 current),
-		take_number,
+		sync_kit_take_number,
 		&due);
 	if (due > 0)
 		(void) sync_history_slot_turn(current);
@@ -239,7 +238,7 @@ current_slot(Purge *purge)
 
 	run(purge,
 		"SELECT last_value FROM @extschema@.sync_history_slot_seq",
-		take_number,
+		sync_kit_take_number,
 		&current);
 	return (int) current;
 }
@@ -291,7 +290,7 @@ has_old_rows(Purge *purge)
 		psprintf("SELECT count(*) FROM (SELECT FROM @extschema@.sync_history"
 				 " WHERE slot = %d AND started_at < $1 LIMIT 1) AS old",
 				 purge->slot),
-		take_number,
+		sync_kit_take_number,
 		&found);
 	AtEOXact_GUC(false, settings);
 	return found > 0;
@@ -402,13 +401,4 @@ static uint64
 run(Purge *purge, const char *sql, SyncRowSink sink, void *arg)
 {
 	return sync_kit_spi_run_own(sql, purge->times, false, sink, arg);
-}
-
-/*
- * Take the one cell of a count; a SyncRowSink.
- */
-static void
-take_number(void *number, int ncells, char **cells)
-{
-	*(int64 *) number = strtoi64(cells[0], NULL, 10);
 }

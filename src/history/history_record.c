@@ -22,7 +22,6 @@
 /* the job that runs are part of now; set by sync_history_part_of */
 static const char *current_job = NULL;
 
-static void take_identity(void *history_id, int ncells, char **cells);
 static char *compose_row(const SyncRun *run, const ErrorData *error);
 
 /*
@@ -87,7 +86,7 @@ sync_history_succeeded(const SyncRun *run)
 		"RETURNING history_id",
 		sync_kit_text_params(lengthof(values), values),
 		false,
-		take_identity,
+		sync_kit_take_number,
 		&history_id);
 	return history_id;
 }
@@ -146,18 +145,9 @@ sync_history_insert(const char *row)
 		"RETURNING history_id",
 		sync_kit_text_params(1, &row),
 		false,
-		take_identity,
+		sync_kit_take_number,
 		&history_id);
 	return history_id;
-}
-
-/*
- * Take the one cell of RETURNING history_id; a SyncRowSink.
- */
-static void
-take_identity(void *history_id, int ncells, char **cells)
-{
-	*(int64 *) history_id = strtoi64(cells[0], NULL, 10);
 }
 
 /*

@@ -20,7 +20,6 @@
 /* the jobs that the caller may touch; $1 is "all" and $2 the caller */
 #define MAY_TOUCH "($1::boolean OR user_id = $2)"
 
-static void take_id(void *id, int ncells, char **cells);
 static uint64 run(const char *sql, int n, const char **values);
 static void check_found(uint64 found, const char *id);
 
@@ -46,18 +45,9 @@ sync_jobs_create(const char *platform,
 						 "VALUES ($1, $2, $3, $4::int) RETURNING id",
 						 sync_kit_text_params(lengthof(values), values),
 						 false,
-						 take_id,
+						 sync_kit_take_text,
 						 &id);
 	return id;
-}
-
-/*
- * Take the one cell of RETURNING id; a SyncRowSink.
- */
-static void
-take_id(void *id, int ncells, char **cells)
-{
-	*(char **) id = pstrdup(cells[0]);
 }
 
 /*

@@ -49,3 +49,22 @@ sync_kit_rows_collect(void *arg, int ncells, char **cells)
 	rows->rows[rows->nrows++] = copy;
 	MemoryContextSwitchTo(caller);
 }
+
+/*
+ * Take the first cell of a row, a whole number; a SyncRowSink for an int64.
+ */
+void
+sync_kit_take_number(void *number, int ncells, char **cells)
+{
+	*(int64 *) number = strtoi64(cells[0], NULL, 10);
+}
+
+/*
+ * Take the first cell of a row, as text or NULL, in the current memory context; a
+ * SyncRowSink for a char *.
+ */
+void
+sync_kit_take_text(void *text, int ncells, char **cells)
+{
+	*(char **) text = cells[0] ? pstrdup(cells[0]) : NULL;
+}

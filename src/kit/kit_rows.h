@@ -46,5 +46,7 @@ typedef void (*SyncRejectSink)(void *arg, SyncRow *row, ErrorData *error);
 
 extern SyncRows *sync_kit_rows_create(void);
 extern void sync_kit_rows_collect(void *rows, int ncells, char **cells);
+extern void sync_kit_take_number(void *number, int ncells, char **cells);
+extern void sync_kit_take_text(void *text, int ncells, char **cells);
 
 #endif /* KIT_ROWS_H */

@@ -51,7 +51,6 @@ typedef struct Comparison
 
 static SyncCursor *open_target(SyncMerge *merge, SyncStagedRows *named);
 static int64 count_target(SyncMerge *merge);
-static void take_count(void *count, int ncells, char **cells);
 static bool looks_up(SyncMerge *merge, double rows);
 static SyncStagedRows *stage_source(SyncMerge *merge,
 									SyncRowNext next,
@@ -222,18 +221,9 @@ count_target(SyncMerge *merge)
 	sync_kit_spi_run(sync_merge_compose_count(merge),
 					 NULL,
 					 true,
-					 take_count,
+					 sync_kit_take_number,
 					 &count);
 	return count;
-}
-
-/*
- * Take the one cell of a count; a SyncRowSink.
- */
-static void
-take_count(void *count, int ncells, char **cells)
-{
-	*(int64 *) count = strtoi64(cells[0], NULL, 10);
 }
 
 /*

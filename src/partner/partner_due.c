@@ -50,7 +50,6 @@ static int64 enqueue(const SyncTask *task,
 					 const char *event);
 static char *compose_params(char **feed, SyncStream *parent);
 static void report_missing(const SyncTask *task, char **feed, const char *what);
-static void take_count(void *count, int ncells, char **cells);
 
 /* Columns of a feed, as they are asked for */
 enum FeedCell
@@ -227,7 +226,7 @@ enqueue(const SyncTask *task,
 												   source)),
 					 sync_kit_text_params(lengthof(values), values),
 					 false,
-					 take_count,
+					 sync_kit_take_number,
 					 &count);
 	return count;
 }
@@ -276,13 +275,4 @@ report_missing(const SyncTask *task, char **feed, const char *what)
 				   task->provider_name),
 			errhint("Run SELECT sync_create_provider_tables(%s).",
 					quote_literal_cstr(task->provider_name)));
-}
-
-/*
- * Takes a count; a SyncRowSink.
- */
-static void
-take_count(void *count, int ncells, char **cells)
-{
-	*(int64 *) count = strtoi64(cells[0], NULL, 10);
 }

@@ -29,7 +29,6 @@ PG_FUNCTION_INFO_V1(sync_sql_unlink_events);
 PG_FUNCTION_INFO_V1(sync_sql_unschedule_partner);
 
 static char *first_schema(void);
-static void take_id(void *queue_id, int ncells, char **cells);
 static void put_names(FunctionCallInfo fcinfo, List *names);
 static void link_arguments(FunctionCallInfo fcinfo, const char **values);
 
@@ -76,7 +75,7 @@ sync_sql_approve_results(PG_FUNCTION_ARGS)
 										  " sync_direction => 'push')"),
 					 sync_kit_text_params(lengthof(values), values),
 					 false,
-					 take_id,
+					 sync_kit_take_number,
 					 &queue_id);
 	PG_RETURN_INT64(queue_id);
 }
@@ -195,13 +194,4 @@ link_arguments(FunctionCallInfo fcinfo, const char **values)
 	values[0] = psprintf(INT64_FORMAT, PG_GETARG_INT64(0));
 	for (int i = 1; i < 5; i++)
 		values[i] = sync_kit_text_argument(fcinfo, i);
-}
-
-/*
- * Takes a queue_id; a SyncRowSink.
- */
-static void
-take_id(void *queue_id, int ncells, char **cells)
-{
-	*(int64 *) queue_id = strtoi64(cells[0], NULL, 10);
 }

@@ -36,7 +36,6 @@ static void refuse_key(SyncPushing *pushing, const char *key, bool lacking);
 static char *compose_todo(SyncPushing *pushing);
 static const char *boolean(bool value);
 static void take_counts(void *pushing, int ncells, char **cells);
-static void take_one(void *cell, int ncells, char **cells);
 static int pin_settings(void);
 static TupleDesc read_columns(void);
 static TupleDesc todo_columns(void);
@@ -225,7 +224,7 @@ check_keys(SyncPushing *pushing, SyncStagedRows *read)
 								   " WHERE jsonb_path_exists(key, '$.* ? (@ == null)')"
 								   " LIMIT 1",
 								   read,
-								   take_one,
+								   sync_kit_take_text,
 								   &key);
 	if (key)
 		refuse_key(pushing, key, true);
@@ -233,7 +232,7 @@ check_keys(SyncPushing *pushing, SyncStagedRows *read)
 		sync_kit_spi_run_with_sink("SELECT key FROM " READ_NAME
 								   " GROUP BY key HAVING count(*) > 1 LIMIT 1",
 								   read,
-								   take_one,
+								   sync_kit_take_text,
 								   &key);
 	if (key)
 		refuse_key(pushing, key, false);
@@ -400,15 +399,6 @@ take_counts(void *arg, int ncells, char **cells)
 	pushing->run.unchanged = atoll(cells[0]);
 	pushing->unknown = atoll(cells[1]);
 	pushing->deletes = atoll(cells[2]);
-}
-
-/*
- * Take the one cell of a row; a SyncRowSink.
- */
-static void
-take_one(void *cell, int ncells, char **cells)
-{
-	*(char **) cell = pstrdup(cells[0]);
 }
 
 /*

@@ -111,7 +111,7 @@ sync_queue_retry(int64 queue_id)
 						   " 'worker_pid', NULL, 'scheduled_time', now()))).*"
 						   " RETURNING queue_id",
 						   given_up,
-						   sync_queue_take_text,
+						   sync_kit_take_text,
 						   &result);
 		sync_queue_set_retried(queue_id);
 		return result;
@@ -121,7 +121,7 @@ sync_queue_retry(int64 queue_id)
 					   " WHERE queue_id = $1 AND status = 'pending'"
 					   " RETURNING queue_id",
 					   id_param(queue_id),
-					   sync_queue_take_text,
+					   sync_kit_take_text,
 					   &result);
 	if (result == NULL && task.running)
 		ereport(ERROR,
@@ -181,7 +181,7 @@ sync_queue_drain(int64 max_wait_ms)
 		(void) sync_queue_run("SELECT 1 FROM @extschema@.sync_queue"
 							  " WHERE status = 'running' LIMIT 1",
 							  NULL,
-							  sync_queue_take_text,
+							  sync_kit_take_text,
 							  &running);
 		if (running == NULL && !sync_shmem_workers_busy(MyDatabaseId))
 			return true;

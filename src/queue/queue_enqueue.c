@@ -57,7 +57,7 @@ sync_queue_enqueue(ParamListInfo params, const char *on_duplicate)
 		(void) sync_queue_run("INSERT INTO @extschema@.sync_queue " COLUMNS
 							  " VALUES " VALUES " RETURNING queue_id",
 							  params,
-							  sync_queue_take_text,
+							  sync_kit_take_text,
 							  &queue_id);
 		return queue_id;
 	}
@@ -72,7 +72,7 @@ sync_queue_enqueue(ParamListInfo params, const char *on_duplicate)
 						   " ON CONFLICT (unique_key) WHERE unique_key IS NOT NULL DO NOTHING"
 						   " RETURNING queue_id",
 						   params,
-						   sync_queue_take_text,
+						   sync_kit_take_text,
 						   &queue_id);
 		if (queue_id)
 			return queue_id;
@@ -158,7 +158,7 @@ replace_present(ParamListInfo params, Present *present)
 					   " WHERE unique_key = $9 AND status IN ('waiting', 'pending')"
 					   " RETURNING queue_id",
 					   params,
-					   sync_queue_take_text,
+					   sync_kit_take_text,
 					   &queue_id);
 	return queue_id;
 }

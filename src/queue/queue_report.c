@@ -35,7 +35,7 @@ sync_queue_status_of(ParamListInfo params)
 								" WHERE timing_partner_id = $1",
 								merged,
 								true,
-								sync_queue_take_text,
+								sync_kit_take_text,
 								&report);
 	return report;
 }

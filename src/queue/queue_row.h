@@ -116,7 +116,6 @@ extern uint64 sync_queue_run(const char *sql,
 							 SyncRowSink sink,
 							 void *arg);
 extern void sync_queue_param(ParamListInfo params, int n, Oid type, Datum value);
-extern void sync_queue_take_text(void *text, int ncells, char **cells);
 
 /* in queue_settle.c */
 extern void sync_queue_renew(const SyncTask *task, int pid);

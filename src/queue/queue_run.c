@@ -48,13 +48,3 @@ sync_queue_param(ParamListInfo params, int n, Oid type, Datum value)
 	params->params[n].isnull = false;
 	params->params[n].value = value;
 }
-
-/*
- * Keep the only cell of a row, as text or NULL, in the current memory context;
- * a SyncRowSink for a char *.
- */
-void
-sync_queue_take_text(void *text, int ncells, char **cells)
-{
-	*(char **) text = cells[0] ? pstrdup(cells[0]) : NULL;
-}

@@ -105,7 +105,7 @@ whole_task(Relation queue, const SyncTask *task)
 											  RelationGetDescr(queue)));
 	(void) sync_queue_run("SELECT jsonb_build_object('task', to_jsonb($1))",
 						  params,
-						  sync_queue_take_text,
+						  sync_kit_take_text,
 						  &text);
 	return DirectFunctionCall1(jsonb_in, CStringGetDatum(text));
 }

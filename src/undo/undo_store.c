@@ -15,7 +15,6 @@
 
 static int64 forget_purged(TimestampTz before);
 static int64 forget(const char *condition, const char *history_id);
-static void take_number(void *number, int ncells, char **cells);
 
 /*
  * Have images go when their run leaves history.  Called once from _PG_init.
@@ -55,7 +54,7 @@ sync_undo_begin(SyncUndoRun *run)
 							 " now() + $6::interval) RETURNING undo_id",
 							 params,
 							 false,
-							 take_number,
+							 sync_kit_take_number,
 							 &run->undo_id);
 }
 
@@ -173,16 +172,7 @@ forget(const char *condition, const char *history_id)
 									  condition),
 							 sync_kit_text_params(1, &history_id),
 							 false,
-							 take_number,
+							 sync_kit_take_number,
 							 &purged);
 	return purged;
-}
-
-/*
- * Take the one cell of a row; a SyncRowSink.
- */
-static void
-take_number(void *number, int ncells, char **cells)
-{
-	*(int64 *) number = strtoi64(cells[0], NULL, 10);
 }
