@@ -113,10 +113,7 @@ sync_history_given_up_task(int64 queue_id)
 	ParamListInfo params = makeParamList(1);
 	SyncRows *found;
 
-	params->params[0].ptype = INT8OID;
-	params->params[0].pflags = PARAM_FLAG_CONST;
-	params->params[0].isnull = false;
-	params->params[0].value = Int64GetDatum(queue_id);
+	sync_kit_set_param(params, 0, INT8OID, Int64GetDatum(queue_id));
 	found =
 		sync_kit_spi_rows_own("SELECT details -> 'task' FROM @extschema@.sync_history"
 							  " WHERE queue_id = $1 AND status IN ('failed_permanent', 'cancelled')"

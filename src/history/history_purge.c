@@ -195,14 +195,12 @@ find_times(const Interval *keep)
 	ParamListInfo times = makeParamList(lengthof(ago));
 
 	for (int i = 0; i < lengthof(ago); i++)
-	{
-		ParamExternData *time = &times->params[i];
-
-		time->ptype = TIMESTAMPTZOID;
-		time->pflags = PARAM_FLAG_CONST;
-		time->isnull = false;
-		time->value = DirectFunctionCall2(timestamptz_mi_interval, now, ago[i]);
-	}
+		sync_kit_set_param(times,
+						   i,
+						   TIMESTAMPTZOID,
+						   DirectFunctionCall2(timestamptz_mi_interval,
+											   now,
+											   ago[i]));
 	return times;
 }
 

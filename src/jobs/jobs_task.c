@@ -138,9 +138,7 @@ with_id(Datum id, const char *text)
 	const char *values[] = {NULL, text};
 	ParamListInfo params = sync_kit_text_params(lengthof(values), values);
 
-	params->params[0].ptype = UUIDOID;
-	params->params[0].isnull = false;
-	params->params[0].value = id;
+	sync_kit_set_param(params, 0, UUIDOID, id);
 	return params;
 }
 

@@ -23,15 +23,36 @@ sync_kit_text_params(int nparams, const char **values)
 	ParamListInfo params = makeParamList(nparams);
 
 	for (int i = 0; i < nparams; i++)
-	{
-		ParamExternData *param = &params->params[i];
-
-		param->ptype = TEXTOID;
-		param->pflags = PARAM_FLAG_CONST;
-		param->isnull = values[i] == NULL;
-		param->value = values[i] ? CStringGetTextDatum(values[i]) : (Datum) 0;
-	}
+		if (values[i])
+			sync_kit_set_param(params,
+							   i,
+							   TEXTOID,
+							   CStringGetTextDatum(values[i]));
+		else
+			sync_kit_set_null(params, i, TEXTOID);
 	return params;
+}
+
+/*
+ * Set a parameter to a value; "n" is counted from 0.
+ */
+void
+sync_kit_set_param(ParamListInfo params, int n, Oid type, Datum value)
+{
+	params->params[n].ptype = type;
+	params->params[n].pflags = PARAM_FLAG_CONST;
+	params->params[n].isnull = false;
+	params->params[n].value = value;
+}
+
+/*
+ * Set a parameter to NULL.
+ */
+void
+sync_kit_set_null(ParamListInfo params, int n, Oid type)
+{
+	sync_kit_set_param(params, n, type, (Datum) 0);
+	params->params[n].isnull = true;
 }
 
 /*

@@ -86,6 +86,11 @@ extern void sync_kit_owner_leave(SyncOwnerScope *scope);
 
 /* in kit_params.c */
 extern ParamListInfo sync_kit_text_params(int nparams, const char **values);
+extern void sync_kit_set_param(ParamListInfo params,
+							   int n,
+							   Oid type,
+							   Datum value);
+extern void sync_kit_set_null(ParamListInfo params, int n, Oid type);
 extern void sync_kit_set_texts(ParamExternData *param,
 							   int n,
 							   Datum *values,

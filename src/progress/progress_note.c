@@ -311,11 +311,7 @@ make_arrays(KeySet *set)
 	ParamListInfo params = makeParamList(set->ncolumns + 1);
 	int count = set->seen->members;
 
-	params->params[0].ptype = TEXTOID;
-	params->params[0].pflags = PARAM_FLAG_CONST;
-	params->params[0].isnull = false;
-	params->params[0].value = CStringGetTextDatum(set->rule_name);
-
+	sync_kit_set_param(params, 0, TEXTOID, CStringGetTextDatum(set->rule_name));
 	for (int i = 0; i < set->ncolumns; i++)
 	{
 		Datum *values = palloc(count * sizeof(Datum));

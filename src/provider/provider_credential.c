@@ -41,15 +41,8 @@ sync_provider_set_credential(int64 tenant,
 	char *key_id;
 	bytea *sealed;
 
-	params->params[0].ptype = INT8OID;
-	params->params[0].value = Int64GetDatum(tenant);
-	params->params[1].ptype = TEXTOID;
-	params->params[1].value = CStringGetTextDatum(provider->name);
-	for (int i = 0; i < params->numParams; i++)
-	{
-		params->params[i].pflags = PARAM_FLAG_CONST;
-		params->params[i].isnull = false;
-	}
+	sync_kit_set_param(params, 0, INT8OID, Int64GetDatum(tenant));
+	sync_kit_set_param(params, 1, TEXTOID, CStringGetTextDatum(provider->name));
 	if (fields == NULL)
 	{
 		params->numParams = 2;
@@ -72,10 +65,8 @@ sync_provider_set_credential(int64 tenant,
 		names[foreach_current_index(cell)] =
 			CStringGetTextDatum(((SyncJsonMember *) lfirst(cell))->name);
 	sync_kit_set_texts(&params->params[2], list_length(members), names, NULL);
-	params->params[3].ptype = TEXTOID;
-	params->params[3].value = CStringGetTextDatum(key_id);
-	params->params[4].ptype = BYTEAOID;
-	params->params[4].value = PointerGetDatum(sealed);
+	sync_kit_set_param(params, 3, TEXTOID, CStringGetTextDatum(key_id));
+	sync_kit_set_param(params, 4, BYTEAOID, PointerGetDatum(sealed));
 	sync_kit_spi_run_own("INSERT INTO @extschema@.sync_credentials"
 						 " (timing_partner_id, provider_name, fields, key_id, sealed)"
 						 " VALUES ($1, $2, $3, $4, $5)"

@@ -266,14 +266,13 @@ parent_params(SyncFetch *fetch, const int64 *tenant)
 {
 	ParamListInfo params = makeParamList(2);
 
-	params->params[0].ptype = INT8OID;
-	params->params[0].pflags = PARAM_FLAG_CONST;
-	params->params[0].isnull = tenant == NULL;
-	params->params[0].value = tenant ? Int64GetDatum(*tenant) : (Datum) 0;
-	params->params[1].ptype = JSONBOID;
-	params->params[1].pflags = PARAM_FLAG_CONST;
-	params->params[1].isnull = false;
-	params->params[1].value =
-		JsonbPGetDatum(sync_kit_json_of(fetch->scope.param));
+	if (tenant)
+		sync_kit_set_param(params, 0, INT8OID, Int64GetDatum(*tenant));
+	else
+		sync_kit_set_null(params, 0, INT8OID);
+	sync_kit_set_param(params,
+					   1,
+					   JSONBOID,
+					   JsonbPGetDatum(sync_kit_json_of(fetch->scope.param)));
 	return params;
 }

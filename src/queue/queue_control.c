@@ -225,7 +225,7 @@ id_param(int64 queue_id)
 {
 	ParamListInfo params = makeParamList(1);
 
-	sync_queue_param(params, 0, INT8OID, Int64GetDatum(queue_id));
+	sync_kit_set_param(params, 0, INT8OID, Int64GetDatum(queue_id));
 	return params;
 }
 

@@ -12,6 +12,7 @@
 #include "utils/acl.h"
 #include "utils/builtins.h"
 
+#include "kit/kit_spi.h"
 #include "queue/queue_row.h"
 
 #define COLUMNS                                                             \
@@ -107,8 +108,8 @@ sync_queue_enqueue_many(Datum tasks)
 {
 	ParamListInfo params = makeParamList(2);
 
-	sync_queue_param(params, 0, JSONBOID, tasks);
-	sync_queue_param(params, 1, OIDOID, ObjectIdGetDatum(GetUserId()));
+	sync_kit_set_param(params, 0, JSONBOID, tasks);
+	sync_kit_set_param(params, 1, OIDOID, ObjectIdGetDatum(GetUserId()));
 	return sync_queue_run(
 		"INSERT INTO @extschema@.sync_queue " COLUMNS
 		" SELECT t.operation_type, coalesce(t.payload, '{}'),"

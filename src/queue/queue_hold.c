@@ -24,6 +24,7 @@
 #include "utils/timestamp.h"
 
 #include "kit/kit_settings.h"
+#include "kit/kit_spi.h"
 #include "kit/kit_update.h"
 #include "queue/queue_driver.h"
 #include "queue/queue_row.h"
@@ -106,7 +107,7 @@ sync_queue_renew_held(List *tasks)
 													sync_guc_lease_timeout_ms);
 	ListCell *cell;
 
-	sync_queue_param(params, 2, TIMESTAMPTZOID, TimestampTzGetDatum(until));
+	sync_kit_set_param(params, 2, TIMESTAMPTZOID, TimestampTzGetDatum(until));
 	(void) sync_queue_run("UPDATE @extschema@.sync_queue SET lease_until = $3"
 						  " WHERE queue_id = ANY ($1) AND status = 'running'"
 						  " AND worker_pid = $2",
@@ -207,15 +208,15 @@ held_params(List *tasks, int nparams)
 	foreach(cell, tasks)
 		ids[foreach_current_index(cell)] =
 			Int64GetDatum(((SyncTask *) lfirst(cell))->queue_id);
-	sync_queue_param(params,
-					 0,
-					 INT8ARRAYOID,
-					 PointerGetDatum(construct_array(ids,
-													 list_length(tasks),
-													 INT8OID,
-													 sizeof(int64),
-													 FLOAT8PASSBYVAL,
-													 TYPALIGN_DOUBLE)));
-	sync_queue_param(params, 1, INT4OID, Int32GetDatum(MyProcPid));
+	sync_kit_set_param(params,
+					   0,
+					   INT8ARRAYOID,
+					   PointerGetDatum(construct_array(ids,
+													   list_length(tasks),
+													   INT8OID,
+													   sizeof(int64),
+													   FLOAT8PASSBYVAL,
+													   TYPALIGN_DOUBLE)));
+	sync_kit_set_param(params, 1, INT4OID, Int32GetDatum(MyProcPid));
 	return params;
 }

@@ -27,7 +27,7 @@ sync_queue_status_of(ParamListInfo params)
 	char *report = NULL;
 
 	merged->params[0] = params->params[0];
-	sync_queue_param(merged, 1, TEXTOID, CStringGetTextDatum(history));
+	sync_kit_set_param(merged, 1, TEXTOID, CStringGetTextDatum(history));
 	(void) sync_kit_spi_run_own("SELECT $2::jsonb || jsonb_build_object("
 								"'pending_jobs', count(*), 'waiting_jobs',"
 								" count(*) FILTER (WHERE status = 'waiting'))"
@@ -48,7 +48,7 @@ sync_queue_has_job(Datum id)
 {
 	ParamListInfo params = makeParamList(1);
 
-	sync_queue_param(params, 0, UUIDOID, id);
+	sync_kit_set_param(params, 0, UUIDOID, id);
 	return sync_kit_spi_run_own("SELECT FROM @extschema@.sync_queue"
 								" WHERE sync_job_id = $1 LIMIT 1",
 								params,

@@ -115,7 +115,6 @@ extern uint64 sync_queue_run(const char *sql,
 							 ParamListInfo params,
 							 SyncRowSink sink,
 							 void *arg);
-extern void sync_queue_param(ParamListInfo params, int n, Oid type, Datum value);
 
 /* in queue_settle.c */
 extern void sync_queue_renew(const SyncTask *task, int pid);

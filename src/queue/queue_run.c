@@ -36,15 +36,3 @@ sync_queue_run(const char *sql,
 	PG_END_TRY();
 	return touched;
 }
-
-/*
- * Set a parameter to a value.
- */
-void
-sync_queue_param(ParamListInfo params, int n, Oid type, Datum value)
-{
-	params->params[n].ptype = type;
-	params->params[n].pflags = PARAM_FLAG_CONST;
-	params->params[n].isnull = false;
-	params->params[n].value = value;
-}

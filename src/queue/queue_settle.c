@@ -62,10 +62,10 @@ insert_row(Relation queue, HeapTuple row)
 {
 	ParamListInfo params = makeParamList(1);
 
-	sync_queue_param(params,
-					 0,
-					 queue->rd_rel->reltype,
-					 heap_copy_tuple_as_datum(row, RelationGetDescr(queue)));
+	sync_kit_set_param(params,
+					   0,
+					   queue->rd_rel->reltype,
+					   heap_copy_tuple_as_datum(row, RelationGetDescr(queue)));
 	(void)
 		sync_kit_spi_run_own("INSERT INTO @extschema@.sync_queue SELECT ($1).*",
 							 params,
@@ -84,13 +84,13 @@ sync_queue_lease(const SyncTask *task)
 {
 	ParamListInfo params = makeParamList(4);
 
-	sync_queue_param(params, 0, INT8OID, Int64GetDatum(task->queue_id));
-	sync_queue_param(params, 1, INT4OID, Int32GetDatum(task->attempt));
-	sync_queue_param(params, 2, INT4OID, Int32GetDatum(MyProcPid));
-	sync_queue_param(params,
-					 3,
-					 TIMESTAMPTZOID,
-					 TimestampTzGetDatum(lease_end()));
+	sync_kit_set_param(params, 0, INT8OID, Int64GetDatum(task->queue_id));
+	sync_kit_set_param(params, 1, INT4OID, Int32GetDatum(task->attempt));
+	sync_kit_set_param(params, 2, INT4OID, Int32GetDatum(MyProcPid));
+	sync_kit_set_param(params,
+					   3,
+					   TIMESTAMPTZOID,
+					   TimestampTzGetDatum(lease_end()));
 	return sync_queue_run("UPDATE @extschema@.sync_queue SET status = 'running',"
 						  " attempt = $2, worker_pid = $3, lease_until = $4"
 						  " WHERE queue_id = (SELECT q.queue_id FROM @extschema@.sync_queue q"
@@ -120,9 +120,9 @@ sync_queue_finish(const SyncTask *task, int pid)
 {
 	ParamListInfo params = makeParamList(3);
 
-	sync_queue_param(params, 0, INT8OID, Int64GetDatum(task->queue_id));
-	sync_queue_param(params, 1, INT4OID, Int32GetDatum(task->attempt));
-	sync_queue_param(params, 2, INT4OID, Int32GetDatum(pid));
+	sync_kit_set_param(params, 0, INT8OID, Int64GetDatum(task->queue_id));
+	sync_kit_set_param(params, 1, INT4OID, Int32GetDatum(task->attempt));
+	sync_kit_set_param(params, 2, INT4OID, Int32GetDatum(pid));
 	return sync_queue_run("DELETE FROM @extschema@.sync_queue WHERE queue_id = $1"
 						  " AND status = 'running' AND attempt = $2 AND worker_pid = $3",
 						  params,
@@ -142,11 +142,11 @@ sync_queue_postpone(const SyncTask *task,
 {
 	ParamListInfo params = makeParamList(5);
 
-	sync_queue_param(params, 0, INT8OID, Int64GetDatum(task->queue_id));
-	sync_queue_param(params, 1, INT4OID, Int32GetDatum(task->attempt));
-	sync_queue_param(params, 2, INT4OID, Int32GetDatum(pid));
-	sync_queue_param(params, 3, TIMESTAMPTZOID, TimestampTzGetDatum(when));
-	sync_queue_param(params, 4, TEXTOID, CStringGetTextDatum(error));
+	sync_kit_set_param(params, 0, INT8OID, Int64GetDatum(task->queue_id));
+	sync_kit_set_param(params, 1, INT4OID, Int32GetDatum(task->attempt));
+	sync_kit_set_param(params, 2, INT4OID, Int32GetDatum(pid));
+	sync_kit_set_param(params, 3, TIMESTAMPTZOID, TimestampTzGetDatum(when));
+	sync_kit_set_param(params, 4, TEXTOID, CStringGetTextDatum(error));
 	return sync_queue_run("UPDATE @extschema@.sync_queue SET status = 'pending',"
 						  " priority = least(priority + 1, 100), scheduled_time = $4,"
 						  " last_error = $5, lease_until = NULL, worker_pid = NULL"
@@ -165,13 +165,13 @@ sync_queue_renew(const SyncTask *task, int pid)
 {
 	ParamListInfo params = makeParamList(4);
 
-	sync_queue_param(params, 0, INT8OID, Int64GetDatum(task->queue_id));
-	sync_queue_param(params, 1, INT4OID, Int32GetDatum(task->attempt));
-	sync_queue_param(params, 2, INT4OID, Int32GetDatum(pid));
-	sync_queue_param(params,
-					 3,
-					 TIMESTAMPTZOID,
-					 TimestampTzGetDatum(lease_end()));
+	sync_kit_set_param(params, 0, INT8OID, Int64GetDatum(task->queue_id));
+	sync_kit_set_param(params, 1, INT4OID, Int32GetDatum(task->attempt));
+	sync_kit_set_param(params, 2, INT4OID, Int32GetDatum(pid));
+	sync_kit_set_param(params,
+					   3,
+					   TIMESTAMPTZOID,
+					   TimestampTzGetDatum(lease_end()));
 	(void) sync_queue_run("UPDATE @extschema@.sync_queue SET lease_until = $4"
 						  " WHERE queue_id = $1 AND status = 'running'"
 						  " AND attempt = $2 AND worker_pid = $3",

@@ -19,6 +19,7 @@
 #include "utils/timestamp.h"
 
 #include "kit/kit_arguments.h"
+#include "kit/kit_spi.h"
 #include "queue/queue_row.h"
 
 PG_FUNCTION_INFO_V1(sync_sql_cancel);
@@ -126,7 +127,7 @@ sync_sql_enqueue(PG_FUNCTION_ARGS)
 		copy_argument(fcinfo, i, params, i, types[i]);
 	copy_argument(fcinfo, 10, params, 9, INT4OID);
 	copy_argument(fcinfo, 11, params, 10, UUIDOID);
-	sync_queue_param(params, 11, OIDOID, ObjectIdGetDatum(GetUserId()));
+	sync_kit_set_param(params, 11, OIDOID, ObjectIdGetDatum(GetUserId()));
 	copy_argument(fcinfo, 12, params, 12, INT8ARRAYOID);
 	for (int i = 13; i < SYNC_QUEUE_NENQUEUE; i++)
 		copy_argument(fcinfo, i, params, i, TEXTOID);
@@ -148,20 +149,18 @@ sync_sql_trigger(PG_FUNCTION_ARGS)
 
 	for (int i = 0; i < lengthof(types); i++)
 		copy_argument(fcinfo, i, params, i, types[i]);
-	sync_queue_param(params, 6, INT4OID, Int32GetDatum(1));
-	sync_queue_param(params,
-					 7,
-					 TIMESTAMPTZOID,
-					 TimestampTzGetDatum(GetCurrentTransactionStartTimestamp()));
-	sync_queue_param(params, 8, TEXTOID, (Datum) 0);
-	sync_queue_param(params, 9, INT4OID, (Datum) 0);
-	sync_queue_param(params, 10, UUIDOID, (Datum) 0);
-	sync_queue_param(params, 12, INT8ARRAYOID, (Datum) 0);
+	sync_kit_set_param(params, 6, INT4OID, Int32GetDatum(1));
+	sync_kit_set_param(params,
+					   7,
+					   TIMESTAMPTZOID,
+					   TimestampTzGetDatum(GetCurrentTransactionStartTimestamp()));
+	sync_kit_set_null(params, 8, TEXTOID);
+	sync_kit_set_null(params, 9, INT4OID);
+	sync_kit_set_null(params, 10, UUIDOID);
+	sync_kit_set_param(params, 11, OIDOID, ObjectIdGetDatum(GetUserId()));
+	sync_kit_set_null(params, 12, INT8ARRAYOID);
 	for (int i = 13; i < SYNC_QUEUE_NENQUEUE; i++)
-		sync_queue_param(params, i, TEXTOID, (Datum) 0);
-	for (int i = 8; i < SYNC_QUEUE_NENQUEUE; i++)
-		params->params[i].isnull = true;
-	sync_queue_param(params, 11, OIDOID, ObjectIdGetDatum(GetUserId()));
+		sync_kit_set_null(params, i, TEXTOID);
 	return text_to_id(sync_queue_enqueue(params, "keep"));
 }
 
@@ -251,8 +250,10 @@ copy_argument(FunctionCallInfo fcinfo,
 			  int n,
 			  Oid type)
 {
-	sync_queue_param(params, n, type, PG_GETARG_DATUM(argument));
-	params->params[n].isnull = PG_ARGISNULL(argument);
+	if (PG_ARGISNULL(argument))
+		sync_kit_set_null(params, n, type);
+	else
+		sync_kit_set_param(params, n, type, PG_GETARG_DATUM(argument));
 }
 
 /*

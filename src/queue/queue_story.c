@@ -19,6 +19,7 @@
 #include "utils/resowner.h"
 #include "utils/timestamp.h"
 
+#include "kit/kit_spi.h"
 #include "queue/queue_row.h"
 
 static Datum whole_task(Relation queue, const SyncTask *task);
@@ -98,11 +99,11 @@ whole_task(Relation queue, const SyncTask *task)
 	ParamListInfo params = makeParamList(1);
 	char *text = NULL;
 
-	sync_queue_param(params,
-					 0,
-					 queue->rd_rel->reltype,
-					 heap_copy_tuple_as_datum(task->tuple,
-											  RelationGetDescr(queue)));
+	sync_kit_set_param(params,
+					   0,
+					   queue->rd_rel->reltype,
+					   heap_copy_tuple_as_datum(task->tuple,
+												RelationGetDescr(queue)));
 	(void) sync_queue_run("SELECT jsonb_build_object('task', to_jsonb($1))",
 						  params,
 						  sync_kit_take_text,
@@ -170,7 +171,7 @@ sync_queue_leave(TriggerData *trigger)
 	{
 		ParamListInfo params = makeParamList(1);
 
-		sync_queue_param(params, 0, INT8OID, Int64GetDatum(task->queue_id));
+		sync_kit_set_param(params, 0, INT8OID, Int64GetDatum(task->queue_id));
 		(void)
 			sync_queue_run("DELETE FROM @extschema@.sync_queue"
 						   " WHERE queue_id = $1 AND status IN ('cancelled', 'failed')",

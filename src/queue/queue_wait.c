@@ -139,7 +139,7 @@ sync_queue_set_retried(int64 queue_id)
 {
 	ParamListInfo params = makeParamList(1);
 
-	sync_queue_param(params, 0, INT8OID, Int64GetDatum(queue_id));
+	sync_kit_set_param(params, 0, INT8OID, Int64GetDatum(queue_id));
 	(void) sync_queue_run("UPDATE @extschema@.sync_queue SET on_failure = 'run'"
 						  " WHERE queue_id = $1 AND status = 'waiting'",
 						  params,
@@ -264,15 +264,15 @@ ids_param(const SyncLeft *left)
 
 	for (int i = 0; i < left->n; i++)
 		ids[i] = Int64GetDatum(left->ids[i]);
-	sync_queue_param(params,
-					 0,
-					 INT8ARRAYOID,
-					 PointerGetDatum(construct_array(ids,
-													 left->n,
-													 INT8OID,
-													 sizeof(int64),
-													 FLOAT8PASSBYVAL,
-													 TYPALIGN_DOUBLE)));
+	sync_kit_set_param(params,
+					   0,
+					   INT8ARRAYOID,
+					   PointerGetDatum(construct_array(ids,
+													   left->n,
+													   INT8OID,
+													   sizeof(int64),
+													   FLOAT8PASSBYVAL,
+													   TYPALIGN_DOUBLE)));
 	return params;
 }
 

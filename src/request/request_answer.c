@@ -22,7 +22,6 @@ static char *read_text(SyncHttpTransfer *transfer,
 					   ErrorData **fault);
 static Jsonb *headers_of(SyncHttpTransfer *transfer);
 static int compare_headers(const ListCell *a, const ListCell *b);
-static void set(ParamListInfo params, int n, Oid type, Datum value);
 static Datum make_bytes(const char *data, Size length);
 
 /*
@@ -42,23 +41,26 @@ sync_request_keep_answer(SyncTask *task,
 	Size length = 0;
 	char *data;
 
-	for (int i = 0; i < params->numParams; i++)
-		set(params, i, TEXTOID, (Datum) 0);
-	set(params, 0, INT8OID, Int64GetDatum(task->queue_id));
-	set(params, 1, INT4OID, Int32GetDatum(status));
-	set(params, 2, JSONBOID, JsonbPGetDatum(headers_of(transfer)));
-	params->params[3].isnull = true;
-	set(params, 4, BYTEAOID, (Datum) 0);
-	params->params[4].isnull = true;
+	sync_kit_set_param(params, 0, INT8OID, Int64GetDatum(task->queue_id));
+	sync_kit_set_param(params, 1, INT4OID, Int32GetDatum(status));
+	sync_kit_set_param(params,
+					   2,
+					   JSONBOID,
+					   JsonbPGetDatum(headers_of(transfer)));
+	sync_kit_set_null(params, 3, TEXTOID);
+	sync_kit_set_null(params, 4, BYTEAOID);
 	if (!says_text(sync_http_header(transfer, "Content-Type")))
 	{
 		data = sync_http_bytes_of(transfer, &length);
-		set(params, 4, BYTEAOID, make_bytes(data, length));
+		sync_kit_set_param(params, 4, BYTEAOID, make_bytes(data, length));
 	}
 	else if ((data = read_text(transfer, &length, fault)) != NULL)
-		set(params, 3, TEXTOID, make_bytes(data, length));
-	set(params, 5, OIDOID, ObjectIdGetDatum(task->run_as));
-	set(params, 6, TIMESTAMPTZOID, TimestampTzGetDatum(GetCurrentTimestamp()));
+		sync_kit_set_param(params, 3, TEXTOID, make_bytes(data, length));
+	sync_kit_set_param(params, 5, OIDOID, ObjectIdGetDatum(task->run_as));
+	sync_kit_set_param(params,
+					   6,
+					   TIMESTAMPTZOID,
+					   TimestampTzGetDatum(GetCurrentTimestamp()));
 	(void)
 		sync_kit_spi_run_own("INSERT INTO @extschema@.sync_answers"
 							 " (queue_id, status, headers, body, body_bytes, run_as, received_at)"
@@ -90,7 +92,7 @@ sync_request_purge(TimestampTz before)
 {
 	ParamListInfo params = makeParamList(1);
 
-	set(params, 0, TIMESTAMPTZOID, TimestampTzGetDatum(before));
+	sync_kit_set_param(params, 0, TIMESTAMPTZOID, TimestampTzGetDatum(before));
 	(void)
 		sync_kit_spi_run_own("DELETE FROM @extschema@.sync_requests AS r"
 							 " WHERE r.created_at < $1 AND " SYNC_QUEUE_LACKS("r.queue_id"),
@@ -206,18 +208,6 @@ compare_headers(const ListCell *a, const ListCell *b)
 	int order = strcmp(one->name, other->name);
 
 	return order != 0 ? order : one->place - other->place;
-}
-
-/*
- * Set a parameter.
- */
-static void
-set(ParamListInfo params, int n, Oid type, Datum value)
-{
-	params->params[n].ptype = type;
-	params->params[n].pflags = PARAM_FLAG_CONST;
-	params->params[n].isnull = false;
-	params->params[n].value = value;
 }
 
 /*

@@ -55,11 +55,10 @@ sync_request_make(const SyncWebRequest *request, ParamListInfo params)
 			read_headers(sync_kit_json_value(request->headers), &secrets);
 	sync_http_check_request(&sent, shown);
 
-	params->params[1].ptype = JSONBOID;
-	params->params[1].pflags = PARAM_FLAG_CONST;
-	params->params[1].isnull = false;
-	params->params[1].value =
-		JsonbPGetDatum(make_payload(request, shown, kept));
+	sync_kit_set_param(params,
+					   1,
+					   JSONBOID,
+					   JsonbPGetDatum(make_payload(request, shown, kept)));
 	queue_id = sync_queue_enqueue(params, "keep");
 	if (kept)
 		keep(queue_id, request);

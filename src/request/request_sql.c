@@ -15,6 +15,7 @@
 #include "utils/timestamp.h"
 
 #include "kit/kit_arguments.h"
+#include "kit/kit_spi.h"
 #include "request/request.h"
 
 PG_FUNCTION_INFO_V1(sync_sql_request);
@@ -104,8 +105,8 @@ timeout_argument(FunctionCallInfo fcinfo, int i)
 static void
 set(ParamListInfo params, int n, Oid type, Datum value, bool isnull)
 {
-	params->params[n].ptype = type;
-	params->params[n].pflags = PARAM_FLAG_CONST;
-	params->params[n].isnull = isnull;
-	params->params[n].value = isnull ? (Datum) 0 : value;
+	if (isnull)
+		sync_kit_set_null(params, n, type);
+	else
+		sync_kit_set_param(params, n, type, value);
 }
