@@ -12,10 +12,10 @@
 
 #include "alert/alert.h"
 #include "kit/kit_cipher.h"
+#include "kit/kit_hex.h"
 #include "kit/kit_spi.h"
 
 static char *to_hex(const bytea *bytes);
-static bytea *from_hex(const char *text);
 static char *purpose(const char *channel);
 
 /*
@@ -122,7 +122,7 @@ sync_alert_load_channel(const char *name, bool missing_ok)
 	if (row[3])
 		channel->secrets =
 			sync_kit_json_value(sync_kit_json_parse(sync_kit_unseal(
-				from_hex(row[3]),
+				sync_kit_hex_read(row[3]),
 				purpose(name),
 				row[2],
 				psprintf("the secret of alert channel \"%s\"", name),
@@ -164,17 +164,6 @@ to_hex(const bytea *bytes)
 	return TextDatumGetCString(DirectFunctionCall2(binary_encode,
 												   PointerGetDatum(bytes),
 												   CStringGetTextDatum("hex")));
-}
-
-/*
- * Bytes of hexadecimal digits.
- */
-static bytea *
-from_hex(const char *text)
-{
-	return DatumGetByteaPP(DirectFunctionCall2(binary_decode,
-											   CStringGetTextDatum(text),
-											   CStringGetTextDatum("hex")));
 }
 
 /*

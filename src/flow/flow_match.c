@@ -13,8 +13,8 @@
 #include "utils/rel.h"
 
 #include "flow/flow.h"
+#include "kit/kit_words.h"
 
-static bool names_column(List *names, const char *name);
 static List *used_only(SyncStream *stream);
 static Form_pg_attribute find_column(SyncTarget *target, const char *name);
 static void check_time_column(SyncStream *stream,
@@ -59,7 +59,7 @@ sync_flow_match(SyncFlow *flow)
 
 		if (!column->attisdropped && !column->attgenerated &&
 			sync_stage_column(flow->source, NameStr(column->attname)) &&
-			!names_column(flow->stream->key, NameStr(column->attname)))
+			!sync_kit_has_name(flow->stream->key, NameStr(column->attname)))
 			matched = lappend(matched, column);
 	}
 
@@ -106,7 +106,7 @@ sync_flow_plain_columns(SyncStream *stream, SyncTarget *target)
 		char *name = NameStr(column->attname);
 
 		if (column->attisdropped || column->atthasdef || column->attidentity ||
-			names_column(names, name) ||
+			sync_kit_has_name(names, name) ||
 			(stream->synced_at && strcmp(name, stream->synced_at) == 0) ||
 			(stream->deleted_at && strcmp(name, stream->deleted_at) == 0))
 			continue;
@@ -124,20 +124,6 @@ sync_flow_has_column(SyncTarget *target, const char *name)
 	Form_pg_attribute column = find_column(target, name);
 
 	return column && !column->attgenerated;
-}
-
-/*
- * Whether a list of names has that one.
- */
-static bool
-names_column(List *names, const char *name)
-{
-	ListCell *cell;
-
-	foreach(cell, names)
-		if (strcmp(lfirst(cell), name) == 0)
-			return true;
-	return false;
 }
 
 /*
@@ -224,7 +210,7 @@ check_source(SyncFlow *flow)
 						   stream->label),
 					errhint("Leave it out of the query."));
 		if (find_column(flow->target, name) == NULL &&
-			!names_column(used_only(stream), name))
+			!sync_kit_has_name(used_only(stream), name))
 			ereport(ERROR,
 					errcode(ERRCODE_UNDEFINED_COLUMN),
 					errmsg("column \"%s\" of the source of %s is not in table \"%s\"",
@@ -254,7 +240,7 @@ check_identity(SyncFlow *flow)
 		if (!column->attisdropped &&
 			column->attidentity == ATTRIBUTE_IDENTITY_ALWAYS &&
 			sync_stage_column(flow->source, name) &&
-			!names_column(flow->stream->key, name))
+			!sync_kit_has_name(flow->stream->key, name))
 			ereport(ERROR,
 					errcode(ERRCODE_GENERATED_ALWAYS),
 					errmsg("identity column \"%s\" of table \"%s\" cannot be updated by %s",

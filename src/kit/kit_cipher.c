@@ -27,6 +27,7 @@
 #include "storage/fd.h"
 
 #include "kit/kit_cipher.h"
+#include "kit/kit_hex.h"
 #include "kit/kit_settings.h"
 
 #define KEY_BYTES	   32
@@ -154,7 +155,6 @@ sync_kit_hmac(const char *key, const char *text)
 {
 	unsigned char digest[EVP_MAX_MD_SIZE];
 	unsigned int length;
-	StringInfoData hex;
 
 	if (HMAC(EVP_sha256(),
 			 key,
@@ -166,10 +166,7 @@ sync_kit_hmac(const char *key, const char *text)
 		ereport(ERROR,
 				errcode(ERRCODE_INTERNAL_ERROR),
 				errmsg("could not compute a hash"));
-	initStringInfo(&hex);
-	for (unsigned int i = 0; i < length; i++)
-		appendStringInfo(&hex, "%02x", digest[i]);
-	return hex.data;
+	return sync_kit_hex(digest, length);
 }
 
 /*
@@ -290,7 +287,6 @@ identify(const unsigned char *key)
 {
 	static const char salt[] = "sync_ext key";
 	uint8 digest[PG_SHA256_DIGEST_LENGTH];
-	StringInfoData id;
 	pg_cryptohash_ctx *context = pg_cryptohash_create(PG_SHA256);
 
 	if (context == NULL || pg_cryptohash_init(context) < 0 ||
@@ -301,10 +297,7 @@ identify(const unsigned char *key)
 				errcode(ERRCODE_INTERNAL_ERROR),
 				errmsg("could not compute a hash"));
 	pg_cryptohash_free(context);
-	initStringInfo(&id);
-	for (int i = 0; i < KEY_ID_BYTES; i++)
-		appendStringInfo(&id, "%02x", digest[i]);
-	return id.data;
+	return sync_kit_hex(digest, KEY_ID_BYTES);
 }
 
 /*

@@ -138,3 +138,17 @@ sync_kit_list_names(List *names)
 						 sync_kit_quote(lfirst(cell)));
 	return list.data;
 }
+
+/*
+ * Is that one of the names?
+ */
+bool
+sync_kit_has_name(List *names, const char *name)
+{
+	ListCell *cell;
+
+	foreach(cell, names)
+		if (strcmp(lfirst(cell), name) == 0)
+			return true;
+	return false;
+}

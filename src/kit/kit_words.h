@@ -21,5 +21,6 @@ extern List *sync_kit_read_texts(const char *array);
 extern List *sync_kit_read_names(const char *array);
 extern void sync_kit_set_names(ParamExternData *param, List *names);
 extern char *sync_kit_list_names(List *names);
+extern bool sync_kit_has_name(List *names, const char *name);
 
 #endif /* KIT_WORDS_H */

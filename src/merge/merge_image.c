@@ -19,6 +19,7 @@
 #include "kit/kit_ident.h"
 #include "kit/kit_spi.h"
 #include "kit/kit_texts.h"
+#include "kit/kit_words.h"
 #include "merge/merge_compose.h"
 #include "merge/merge_image.h"
 #include "shmem/shmem_progress.h"
@@ -39,7 +40,6 @@ static int64 write_telling(SyncMerge *merge,
 						   SyncStagedRows *rows);
 static void count_row(void *count, int ncells, char **cells);
 static TupleDesc image_columns(void);
-static bool is_named(List *names, const char *name);
 static void append_texts(StringInfo sql, SyncMerge *merge, int first, int last);
 
 /*
@@ -65,7 +65,7 @@ sync_merge_keep_images(SyncMerge *merge, SyncImageSink sink, void *arg)
 		Form_pg_attribute column = TupleDescAttr(columns, i);
 
 		if (!column->attisdropped && !column->attgenerated &&
-			!is_named(names, NameStr(column->attname)))
+			!sync_kit_has_name(names, NameStr(column->attname)))
 			names = lappend(names, NameStr(column->attname));
 	}
 	merge->image_columns = names;
@@ -236,20 +236,6 @@ image_columns(void)
 	TupleDescInitEntry(desc, 3, "before", TEXTARRAYOID, -1, 1);
 	TupleDescInitEntry(desc, 4, "after", TEXTARRAYOID, -1, 1);
 	return desc;
-}
-
-/*
- * Whether a list of names has that one.
- */
-static bool
-is_named(List *names, const char *name)
-{
-	ListCell *cell;
-
-	foreach(cell, names)
-		if (strcmp(lfirst(cell), name) == 0)
-			return true;
-	return false;
 }
 
 /*

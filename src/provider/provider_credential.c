@@ -15,12 +15,12 @@
 #include "utils/fmgrprotos.h"
 
 #include "kit/kit_cipher.h"
+#include "kit/kit_hex.h"
 #include "kit/kit_spi.h"
 #include "provider/provider_secret.h"
 
 static void check_fields(SyncProvider *provider, JsonbValue *fields);
 static char *purpose(int64 tenant, const char *provider, const char *kind);
-static bytea *from_hex(const char *text);
 static JsonbValue *unseal_object(char *sealed,
 								 const char *what_for,
 								 const char *key_id,
@@ -228,17 +228,6 @@ purpose(int64 tenant, const char *provider, const char *kind)
 }
 
 /*
- * Bytes of hexadecimal digits.
- */
-static bytea *
-from_hex(const char *text)
-{
-	return DatumGetByteaPP(DirectFunctionCall2(binary_decode,
-											   CStringGetTextDatum(text),
-											   CStringGetTextDatum("hex")));
-}
-
-/*
  * Open a sealed object.
  */
 static JsonbValue *
@@ -248,7 +237,7 @@ unseal_object(char *sealed,
 			  const char *subject)
 {
 	return sync_kit_json_value(sync_kit_json_parse(sync_kit_unseal(
-		from_hex(sealed),
+		sync_kit_hex_read(sealed),
 		what_for,
 		key_id,
 		subject,

@@ -26,6 +26,7 @@
 #include "utils/timestamp.h"
 
 #include "http/http.h"
+#include "kit/kit_hex.h"
 #include "provider/provider_definition.h"
 
 #define EPOCH_MS_OF_POSTGRES \
@@ -373,7 +374,6 @@ static char *
 sha1_of(const char *text)
 {
 	uint8 digest[SHA1_DIGEST_LENGTH];
-	StringInfoData hex;
 	pg_cryptohash_ctx *context = pg_cryptohash_create(PG_SHA1);
 
 	if (context == NULL || pg_cryptohash_init(context) < 0 ||
@@ -383,10 +383,7 @@ sha1_of(const char *text)
 				errcode(ERRCODE_INTERNAL_ERROR),
 				errmsg("could not compute a SHA-1 hash"));
 	pg_cryptohash_free(context);
-	initStringInfo(&hex);
-	for (int i = 0; i < SHA1_DIGEST_LENGTH; i++)
-		appendStringInfo(&hex, "%02x", digest[i]);
-	return hex.data;
+	return sync_kit_hex(digest, SHA1_DIGEST_LENGTH);
 }
 
 /*

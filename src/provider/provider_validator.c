@@ -21,6 +21,7 @@
 #include "utils/memutils.h"
 
 #include "kit/kit_error.h"
+#include "kit/kit_hex.h"
 #include "provider/provider_known.h"
 #include "provider/provider_records.h"
 
@@ -216,7 +217,6 @@ hash_request(SyncFetch *fetch, SyncHttpRequest *request)
 {
 	const char *origin = fetch->credential->origin;
 	uint8 digest[PG_SHA256_DIGEST_LENGTH];
-	StringInfoData hex;
 	pg_cryptohash_ctx *context = pg_cryptohash_create(PG_SHA256);
 
 	if (context == NULL || pg_cryptohash_init(context) < 0 ||
@@ -230,10 +230,7 @@ hash_request(SyncFetch *fetch, SyncHttpRequest *request)
 				errcode(ERRCODE_INTERNAL_ERROR),
 				errmsg("could not compute a SHA-256 hash"));
 	pg_cryptohash_free(context);
-	initStringInfo(&hex);
-	for (int i = 0; i < PG_SHA256_DIGEST_LENGTH; i++)
-		appendStringInfo(&hex, "%02x", digest[i]);
-	return hex.data;
+	return sync_kit_hex(digest, PG_SHA256_DIGEST_LENGTH);
 }
 
 /*

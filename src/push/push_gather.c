@@ -17,6 +17,8 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "kit/kit_hex.h"
+#include "kit/kit_words.h"
 #include "push/push.h"
 
 /* the columns of the rows that are to be sent, as push_read.c has them */
@@ -51,7 +53,6 @@ static bool is_named(SyncPush *push, const char *column);
 static void give_name(SyncPushing *pushing, SyncPushBatch *batch);
 static JsonbValue *json_at(SyncRow *row, int column);
 static char *text_at(SyncRow *row, int column);
-static char *hex_of(const uint8 *bytes, int n);
 
 /*
  * Gather the rows of the next request, in a memory context of their own; NULL
@@ -198,8 +199,8 @@ add_row(SyncPushing *pushing, SyncPushBatch *batch, SyncRow *row)
 	added->item.sent = without(added->item.row, pushing->push);
 	added->item.remote_id = text_at(row, TODO_REMOTE_ID);
 	if (content)
-		added->content =
-			hex_of((uint8 *) VARDATA_ANY(content), VARSIZE_ANY_EXHDR(content));
+		added->content = sync_kit_hex((uint8 *) VARDATA_ANY(content),
+									  VARSIZE_ANY_EXHDR(content));
 	added->before = text_at(row, TODO_BEFORE);
 	added->failed_before = DatumGetBool(row->values[TODO_FAILED_BEFORE]);
 	batch->rows = lappend(batch->rows, added);
@@ -238,11 +239,9 @@ is_named(SyncPush *push, const char *column)
 {
 	ListCell *cell;
 
-	if (push->tenant && strcmp(push->tenant, column) == 0)
+	if ((push->tenant && strcmp(push->tenant, column) == 0) ||
+		sync_kit_has_name(push->not_sent, column))
 		return true;
-	foreach(cell, push->not_sent)
-		if (strcmp(lfirst(cell), column) == 0)
-			return true;
 	foreach(cell, sync_kit_json_members(push->columns))
 		if (strcmp(sync_kit_json_text(((SyncJsonMember *) lfirst(cell))->value),
 				   column) == 0)
@@ -288,7 +287,7 @@ give_name(SyncPushing *pushing, SyncPushBatch *batch)
 				errcode(ERRCODE_INTERNAL_ERROR),
 				errmsg("could not compute a SHA-256 hash"));
 	pg_cryptohash_free(hash);
-	batch->name = hex_of(digest, sizeof(digest));
+	batch->name = sync_kit_hex(digest, sizeof(digest));
 	MemoryContextSwitchTo(caller);
 }
 
@@ -310,17 +309,4 @@ static char *
 text_at(SyncRow *row, int column)
 {
 	return row->nulls[column] ? NULL : TextDatumGetCString(row->values[column]);
-}
-
-/*
- * Bytes in hexadecimal digits.
- */
-static char *
-hex_of(const uint8 *bytes, int n)
-{
-	char *hex = palloc(2 * n + 1);
-
-	for (int i = 0; i < n; i++)
-		sprintf(hex + 2 * i, "%02x", bytes[i]);
-	return hex;
 }

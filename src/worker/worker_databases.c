@@ -15,6 +15,7 @@
 #include "utils/varlena.h"
 
 #include "kit/kit_settings.h"
+#include "kit/kit_words.h"
 #include "worker/worker.h"
 
 static List *listed(void);
@@ -51,12 +52,7 @@ sync_worker_databases(void)
 bool
 sync_worker_wanted(const char *database)
 {
-	ListCell *cell;
-
-	foreach(cell, listed())
-		if (strcmp(lfirst(cell), database) == 0)
-			return true;
-	return false;
+	return sync_kit_has_name(listed(), database);
 }
 
 /*
