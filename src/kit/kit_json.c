@@ -382,6 +382,24 @@ sync_kit_json_find(JsonbValue *document, SyncJsonPath *path)
 }
 
 /*
+ * What the first of several paths finds that finds something.
+ */
+List *
+sync_kit_json_find_first(JsonbValue *document, List *paths)
+{
+	ListCell *cell;
+
+	foreach(cell, paths)
+	{
+		List *found = sync_kit_json_find(document, lfirst(cell));
+
+		if (found)
+			return found;
+	}
+	return NIL;
+}
+
+/*
  * The first value that a path finds, NULL where there is none.
  */
 JsonbValue *

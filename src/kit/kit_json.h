@@ -59,6 +59,7 @@ extern Jsonb *sync_kit_json_end(JsonbParseState **object);
 
 extern SyncJsonPath *sync_kit_json_path(const char *text);
 extern List *sync_kit_json_find(JsonbValue *document, SyncJsonPath *path);
+extern List *sync_kit_json_find_first(JsonbValue *document, List *paths);
 extern JsonbValue *sync_kit_json_find_one(JsonbValue *document,
 										  SyncJsonPath *path);
 extern bool sync_kit_json_holds(JsonbValue *document, SyncJsonPath *path);

@@ -21,7 +21,6 @@ static void settle_by_document(SyncFetch *fetch, JsonbValue *document);
 static void note_failed(SyncFetch *fetch, JsonbValue *document, bool *failed);
 static void note_ids(SyncFetch *fetch, List *ids);
 static void doubt(SyncFetch *fetch, SyncItem *item, const char *why);
-static List *find_all(JsonbValue *document, List *paths);
 static char *find_text(JsonbValue *document, List *paths);
 static bool holds(JsonbValue *document, List *paths);
 
@@ -39,7 +38,7 @@ sync_provider_settle_items(SyncFetch *fetch, JsonbValue *document, bool has_text
 
 	sync_provider_set_items(fetch, SYNC_ITEM_PUSHED);
 	if (document && items)
-		settle_by_answers(fetch, find_all(document, items));
+		settle_by_answers(fetch, sync_kit_json_find_first(document, items));
 	else if (document)
 		settle_by_document(fetch, document);
 	else if (has_text && (items || sync_provider_paths(body, "failed")))
@@ -160,7 +159,9 @@ settle_by_document(SyncFetch *fetch, JsonbValue *document)
 	foreach(cell, fetch->items)
 		if (failed[foreach_current_index(cell)])
 			((SyncItem *) lfirst(cell))->state = SYNC_ITEM_FAILED;
-	note_ids(fetch, find_all(document, sync_provider_paths(body, "id")));
+	note_ids(fetch,
+			 sync_kit_json_find_first(document,
+									  sync_provider_paths(body, "id")));
 }
 
 /*
@@ -174,7 +175,9 @@ note_failed(SyncFetch *fetch, JsonbValue *document, bool *failed)
 	ListCell *cell;
 	ListCell *key;
 
-	foreach(key, find_all(document, sync_provider_paths(body, "failed")))
+	foreach(key,
+			sync_kit_json_find_first(document,
+									 sync_provider_paths(body, "failed")))
 	{
 		char *text = sync_kit_json_text(lfirst(key));
 
@@ -229,25 +232,7 @@ doubt(SyncFetch *fetch, SyncItem *item, const char *why)
 }
 
 /*
- * What the first of several paths finds that finds something.
- */
-static List *
-find_all(JsonbValue *document, List *paths)
-{
-	ListCell *cell;
-
-	foreach(cell, paths)
-	{
-		List *found = sync_kit_json_find(document, lfirst(cell));
-
-		if (found)
-			return found;
-	}
-	return NIL;
-}
-
-/*
- * The same for one value, as text.
+ * The first text that one of several paths finds; NULL where none does.
  */
 static char *
 find_text(JsonbValue *document, List *paths)

@@ -9,7 +9,6 @@
 
 #include "provider/provider_records.h"
 
-static List *find_first(JsonbValue *document, List *paths);
 static List *extract_columns(JsonbValue *records, JsonbValue *document);
 static JsonbValue *as_object(JsonbValue *record,
 							 const char *scalar,
@@ -37,9 +36,11 @@ sync_provider_extract(SyncEndpoint *endpoint, JsonbValue *document)
 	/* in lax mode it finds the elements of an array, or an object itself */
 	if (paths == NIL)
 		paths = list_make1(sync_kit_json_path("$[*]"));
-	foreach(holder, each ? find_first(document, each) : list_make1(document))
+	foreach(holder,
+			each ? sync_kit_json_find_first(document, each)
+				 : list_make1(document))
 	{
-		List *found = find_first(lfirst(holder), paths);
+		List *found = sync_kit_json_find_first(lfirst(holder), paths);
 		ListCell *record;
 
 		foreach(record, found)
@@ -53,31 +54,16 @@ sync_provider_extract(SyncEndpoint *endpoint, JsonbValue *document)
 }
 
 /*
- * What the first of several paths finds that finds something.
- */
-static List *
-find_first(JsonbValue *document, List *paths)
-{
-	ListCell *cell;
-
-	foreach(cell, paths)
-	{
-		List *found = sync_kit_json_find(document, lfirst(cell));
-
-		if (found)
-			return found;
-	}
-	return NIL;
-}
-
-/*
  * Records that come as the names of columns and as rows of values.
  */
 static List *
 extract_columns(JsonbValue *records, JsonbValue *document)
 {
-	List *names = find_first(document, sync_provider_paths(records, "names"));
-	List *rows = find_first(document, sync_provider_paths(records, "rows"));
+	List *names =
+		sync_kit_json_find_first(document,
+								 sync_provider_paths(records, "names"));
+	List *rows = sync_kit_json_find_first(document,
+										  sync_provider_paths(records, "rows"));
 	List *objects = NIL;
 	ListCell *row;
 
@@ -131,7 +117,8 @@ as_object(JsonbValue *record,
 	{
 		SyncJsonMember *lifted = lfirst(cell);
 		List *found =
-			find_first(holder, sync_provider_paths(lift, lifted->name));
+			sync_kit_json_find_first(holder,
+									 sync_provider_paths(lift, lifted->name));
 
 		sync_kit_json_put(&state, lifted->name, found ? linitial(found) : NULL);
 	}
