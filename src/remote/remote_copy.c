@@ -22,6 +22,7 @@
 
 static void take_plan(void *rows, int ncells, char **cells);
 static void expect(SyncRemote *remote, ExecStatusType expected);
+static void expect_stream(SyncRemote *remote);
 static bool next_message(SyncRemote *remote, bool wait);
 
 /*
@@ -108,8 +109,8 @@ sync_remote_same_encoding(SyncRemote *remote)
 }
 
 /*
- * Send a COPY ... TO STDOUT, and do not wait for it: the server can be at
- * work on it while this one is at work on something else.
+ * Send a COPY ... TO STDOUT, and settings for it before it, and do not wait for
+ * it: the server can be at work on it while this one is at work on something else.
  */
 void
 sync_remote_copy_start(SyncRemote *remote, const char *sql)
@@ -180,7 +181,7 @@ next_message(SyncRemote *remote, bool wait)
 
 	if (remote->copy == SYNC_COPY_SENT)
 	{
-		expect(remote, PGRES_COPY_OUT);
+		expect_stream(remote);
 		remote->copy = SYNC_COPY_RUNNING;
 	}
 	while (remote->copy == SYNC_COPY_RUNNING)
@@ -197,8 +198,10 @@ next_message(SyncRemote *remote, bool wait)
 			sync_remote_report_lost(remote);
 		if (length == -1)
 		{
+			/* wholly: a statement under way would have to be cancelled */
 			expect(remote, PGRES_COMMAND_OK);
 			remote->copy = SYNC_COPY_ENDED;
+			PQclear(sync_remote_next_result(remote));
 			continue;
 		}
 		if (!wait)
@@ -223,6 +226,22 @@ expect(SyncRemote *remote, ExecStatusType expected)
 	PGresult *result = sync_remote_next_result(remote);
 
 	if (result == NULL || PQresultStatus(result) != expected)
+		sync_remote_report_failure(remote, result);
+	PQclear(result);
+}
+
+/*
+ * Take the results up to that which begins the stream.
+ */
+static void
+expect_stream(SyncRemote *remote)
+{
+	PGresult *result;
+
+	while ((result = sync_remote_next_result(remote)) != NULL &&
+		   PQresultStatus(result) == PGRES_COMMAND_OK)
+		PQclear(result);
+	if (result == NULL || PQresultStatus(result) != PGRES_COPY_OUT)
 		sync_remote_report_failure(remote, result);
 	PQclear(result);
 }

@@ -26,6 +26,14 @@
 
 #define CLIENT_CHECK_VERSION 140000
 
+/*
+ * Has the other server look every second whether we are still there, where it
+ * can (version 14, on Linux): a cancel request may not get through to it.
+ */
+#define CLIENT_CHECK                                                     \
+	"; SELECT pg_catalog.set_config('client_connection_check_interval'," \
+	" '1000', true) WHERE pg_catalog.version() OPERATOR(pg_catalog.~) 'linux'"
+
 /* all remotes of this process; written here only */
 static dlist_head open_remotes = DLIST_STATIC_INIT(open_remotes);
 
@@ -34,7 +42,6 @@ static SyncRemote *committing = NULL;
 
 static void refuse_after_writer(const char *server, bool read_only);
 static void refuse_standby(SyncRemote *remote);
-static void watch_client(SyncRemote *remote);
 static void follow_transaction(XactEvent event, void *arg);
 static void follow_subtransaction(SubXactEvent event,
 								  SubTransactionId mine,
@@ -76,17 +83,20 @@ sync_remote_begin(const char *server, bool read_only)
 	sync_remote_connect(remote);
 	if (!read_only)
 		refuse_standby(remote);
-	watch_client(remote);
 	/* texts that do not depend on who reads them, and lose nothing */
 	sync_remote_run(remote,
 					psprintf("BEGIN ISOLATION LEVEL %s;"
 							 " SET LOCAL lock_timeout = %d;"
 							 " SET LOCAL datestyle = ISO;"
 							 " SET LOCAL intervalstyle = postgres;"
-							 " SET LOCAL extra_float_digits = 3",
+							 " SET LOCAL extra_float_digits = 3%s",
 							 read_only ? "REPEATABLE READ, READ ONLY"
 									   : "READ COMMITTED, READ WRITE",
-							 LockTimeout),
+							 LockTimeout,
+							 PQserverVersion(remote->conn) >=
+									 CLIENT_CHECK_VERSION
+								 ? CLIENT_CHECK
+								 : ""),
 					NULL,
 					NULL);
 	return remote;
@@ -143,22 +153,6 @@ refuse_after_writer(const char *server, bool read_only)
 					errdetail("The first run there commits together with this transaction."),
 					errhint("Commit before the next run."));
 	}
-}
-
-/*
- * Have the other server look every second whether we are still there, where it
- * can (version 14, on Linux): a cancel request may not get through to it.
- */
-static void
-watch_client(SyncRemote *remote)
-{
-	if (PQserverVersion(remote->conn) >= CLIENT_CHECK_VERSION)
-		sync_remote_run(remote,
-						"SELECT pg_catalog.set_config("
-						"'client_connection_check_interval', '1000', false)"
-						" WHERE pg_catalog.version() ~ 'linux'",
-						NULL,
-						NULL);
 }
 
 /*

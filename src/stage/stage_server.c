@@ -73,12 +73,8 @@ sync_stage_server_start(SyncSource *source, SyncReading *reading, bool *ordered)
 	if (reading->rejects && !(reader->binary && fits_all(reading)))
 		sift(reader);
 	sync_stage_turns_init(&reader->turns, reading->desc->natts);
-	reader->expected = sync_remote_expected(reader->remote, source->query);
-	sync_remote_run(reader->remote,
-					"SET LOCAL effective_cache_size = '" SYNC_KIT_CACHE_SIZE
-					"'",
-					NULL,
-					NULL);
+	if (!source->unforeseen)
+		reader->expected = sync_remote_expected(reader->remote, source->query);
 	sync_remote_copy_start(reader->remote,
 						   compose_copy(source,
 										reading,
@@ -226,13 +222,15 @@ next_cells(void *arg, SyncRecord *record)
 }
 
 /*
- * The statement for the other server.
+ * The statement for the other server, and the setting for it.
  */
 static char *
 compose_copy(SyncSource *source, SyncReading *reading, bool binary, bool ordered)
 {
 	StringInfoData sql;
-	const char *separator = "COPY (SELECT ";
+	const char *separator =
+		"SET LOCAL effective_cache_size = '" SYNC_KIT_CACHE_SIZE
+		"'; COPY (SELECT ";
 	ListCell *cell;
 
 	initStringInfo(&sql);

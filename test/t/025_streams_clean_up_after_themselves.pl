@@ -9,7 +9,7 @@ use PostgreSQL::Test::Utils;
 use SyncTest;
 use Test::More;
 
-my $app = start_node('app');
+my $app = start_node('app', 'log_connections = on');
 my $node = start_node('warehouse', qq{max_prepared_transactions = 2\nwork_mem = '64kB'});
 my ($out, $err, $session);
 
@@ -64,6 +64,13 @@ is($node->safe_psql('wh', 'SELECT count(*) FROM target'), '0', 'and no row where
 is($session->query_safe(q{BEGIN; SELECT count(*) FROM sync_diff('good', 5)}), '5', 'a diff that is cut short');
 ok(wait_until_left($app, 'app'), 'leaves no connection');
 $session->query_safe('COMMIT');
+
+# A run that ends well has nothing under way that a second connection would have to cancel
+
+my $from = -s $app->logfile;
+$node->safe_psql('wh', q{SELECT sync_run('good', dry_run => true)});
+my $connections = () = slurp_file($app->logfile, $from) =~ /connection received/g;
+is($connections, 1, 'a run that has read all of its source is one connection there');
 
 # A prepared transaction keeps what it has done, and others waiting
 
