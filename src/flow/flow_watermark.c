@@ -83,6 +83,7 @@ sync_flow_watermark_apply(SyncFlow *flow, bool full_refresh)
 	if (mark->everything)
 		return;
 	flow->source->query = compose_filter(flow);
+	flow->source->unforeseen = mark->type == XIDOID;
 	flow->merge.partial = true;
 }
 
@@ -104,7 +105,7 @@ sync_flow_watermark_store(SyncFlow *flow)
 	values[3] = mark->definition;
 	if (values[1] == NULL)
 		sync_flow_watermark_forget(flow->stream->name);
-	else
+	else if (mark->stored == NULL || strcmp(mark->stored, values[1]) != 0)
 		sync_kit_spi_run_own("INSERT INTO @extschema@.sync_watermarks AS w"
 							 " (stream_name, watermark, source, definition) "
 							 "VALUES ($1, $2, $3, $4) "
@@ -259,15 +260,13 @@ compose_filter(SyncFlow *flow)
 	SyncStream *stream = flow->stream;
 	SyncWatermark *mark = flow->watermark;
 	char *column = psprintf("source.%s", sync_kit_quote(stream->watermark));
-
 	char *condition;
 
-	/* the one is looked at for each row, for the other there may be an index */
 	if (mark->type == XIDOID)
-		condition = psprintf("(%s) IS NOT FALSE",
-							 sync_flow_xmin_condition(column,
-													  mark->stored,
-													  &mark->moment));
+		condition = sync_flow_xmin_condition(stream,
+											 column,
+											 mark->stored,
+											 &mark->moment);
 	else
 		condition = psprintf("%s IS NULL OR %s",
 							 column,

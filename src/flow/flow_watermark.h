@@ -51,7 +51,8 @@ extern char *sync_flow_source_identity(SyncSource *source);
 extern char *sync_flow_xmin_source(SyncSource *source, SyncMoment *moment);
 extern const char *sync_flow_xmin_passed(const char *watermark,
 										 SyncMoment *moment);
-extern char *sync_flow_xmin_condition(const char *column,
+extern char *sync_flow_xmin_condition(SyncStream *stream,
+									  const char *column,
 									  const char *watermark,
 									  SyncMoment *moment);
 

@@ -132,22 +132,34 @@ sync_flow_xmin_passed(const char *watermark, SyncMoment *moment)
 
 /*
  * The condition that a row was written by a transaction that had not ended at
- * the watermark.  Those that have not begun yet are left out: a row that was
- * frozen long ago may have their number.
+ * the watermark, or is the outer side of a join and has no xmin.  Transactions
+ * that have not begun yet are left out: a row that was frozen long ago may have
+ * their number.  Where none has begun since the watermark no row has to be looked
+ * at: the planner sees that no table need be read.
  */
 char *
-sync_flow_xmin_condition(const char *column,
+sync_flow_xmin_condition(SyncStream *stream,
+						 const char *column,
 						 const char *watermark,
 						 SyncMoment *moment)
 {
-	return psprintf("pg_catalog.age(%s) OPERATOR(pg_catalog.<=)"
-					" (SELECT pg_catalog.age('%u'::pg_catalog.xid))"
-					" AND pg_catalog.age(%s) OPERATOR(pg_catalog.>)"
-					" (SELECT pg_catalog.age('%u'::pg_catalog.xid))",
-					column,
-					(uint32) strtou64(watermark, NULL, 10),
-					column,
-					(uint32) moment->next);
+	uint64 before = strtou64(watermark, NULL, 10);
+	bool optional = sync_kit_query_joins_outer(stream->query);
+	char *condition;
+
+	if (moment->next == before)
+		return optional ? psprintf("%s IS NULL", column) : "false";
+	condition =
+		psprintf("pg_catalog.age(%s) OPERATOR(pg_catalog.<=)"
+				 " (SELECT pg_catalog.age('%u'::pg_catalog.xid))"
+				 " AND pg_catalog.age(%s) OPERATOR(pg_catalog.>)"
+				 " (SELECT pg_catalog.age('%u'::pg_catalog.xid))",
+				 column,
+				 (uint32) before,
+				 column,
+				 (uint32) moment->next);
+	/* a test of the whole takes time in each row */
+	return optional ? psprintf("(%s) IS NOT FALSE", condition) : condition;
 }
 
 /*

@@ -29,6 +29,7 @@ static Node *only_target(const char *text, const char *format);
 static bool has_no_value(Node *node, void *context);
 static bool is_query(Node *node, void *context);
 static bool has_groups(Node *node, void *context);
+static bool has_outer_join(Node *node, void *context);
 static void report_expression(void *arg);
 static FuncCall *plain_call(Node *expression);
 
@@ -176,6 +177,31 @@ has_groups(Node *node, void *context)
 	if (IsA(node, SelectStmt) && ((SelectStmt *) node)->groupClause != NIL)
 		return true;
 	return raw_expression_tree_walker(node, has_groups, context);
+}
+
+/*
+ * Whether a query that was checked has an outer join anywhere: then a row may
+ * have no value in a column of a table that has one in all its rows.
+ */
+bool
+sync_kit_query_joins_outer(const char *text)
+{
+	List *trees = raw_parser(text, RAW_PARSE_DEFAULT);
+
+	return has_outer_join(linitial_node(RawStmt, trees)->stmt, NULL);
+}
+
+/*
+ * Whether there is a LEFT, RIGHT or FULL JOIN in the tree.
+ */
+static bool
+has_outer_join(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, JoinExpr) && ((JoinExpr *) node)->jointype != JOIN_INNER)
+		return true;
+	return raw_expression_tree_walker(node, has_outer_join, context);
 }
 
 /*

@@ -161,6 +161,11 @@ compare_all(Comparison *comparison, SyncRowNext next, void *arg)
 		arg = source;
 		if (!merge->partial || looks_up(merge, source->count))
 			named = source;
+		if (source->count == 0)
+		{
+			sync_kit_staged_free(source);
+			return;
+		}
 	}
 	comparison->scratch = AllocSetContextCreate(CurrentMemoryContext,
 												"sync row comparison",

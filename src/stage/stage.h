@@ -40,6 +40,7 @@ typedef struct SyncSource
 	const char *server; /* NULL: this database */
 	SyncRemote *remote; /* the transaction there */
 	bool shared;		/* with other sources, one after the other */
+	bool unforeseen;	/* no planner can know how many rows come */
 	int64 received;		/* bytes, by those before */
 	List *columns;		/* SyncSourceColumn */
 } SyncSource;
