@@ -239,7 +239,8 @@ expect_stream(SyncRemote *remote)
 	PGresult *result;
 
 	while ((result = sync_remote_next_result(remote)) != NULL &&
-		   PQresultStatus(result) == PGRES_COMMAND_OK)
+		   (PQresultStatus(result) == PGRES_COMMAND_OK ||
+			PQresultStatus(result) == PGRES_TUPLES_OK))
 		PQclear(result);
 	if (result == NULL || PQresultStatus(result) != PGRES_COPY_OUT)
 		sync_remote_report_failure(remote, result);

@@ -25,6 +25,20 @@
 #include "kit/kit_spi.h"
 #include "stage/stage_records.h"
 
+/*
+ * Settings for a COPY: that it is planned as if little were cached, and that what
+ * it computes is not compiled where that would take longer than it saves, as the
+ * mere sort of a million rows would have it.  Where it is never compiled, that
+ * stays.
+ */
+#define COPY_SETTINGS                                                 \
+	"SET LOCAL effective_cache_size = '" SYNC_KIT_CACHE_SIZE "';"     \
+	" SELECT pg_catalog.set_config('jit_above_cost', '500000', true)" \
+	" WHERE pg_catalog.current_setting('jit_above_cost', true)"       \
+	"::pg_catalog.float8 OPERATOR(pg_catalog.>=) 0"                   \
+	" AND pg_catalog.current_setting('jit_above_cost', true)"         \
+	"::pg_catalog.float8 OPERATOR(pg_catalog.<) 500000; "
+
 /* Reads a foreign server */
 typedef struct ServerReader
 {
@@ -222,15 +236,13 @@ next_cells(void *arg, SyncRecord *record)
 }
 
 /*
- * The statement for the other server, and the setting for it.
+ * The statement for the other server, and the settings for it.
  */
 static char *
 compose_copy(SyncSource *source, SyncReading *reading, bool binary, bool ordered)
 {
 	StringInfoData sql;
-	const char *separator =
-		"SET LOCAL effective_cache_size = '" SYNC_KIT_CACHE_SIZE
-		"'; COPY (SELECT ";
+	const char *separator = COPY_SETTINGS "COPY (SELECT ";
 	ListCell *cell;
 
 	initStringInfo(&sql);

@@ -147,6 +147,20 @@ $warehouse->safe_psql('wh', q{
 	SELECT sync_run('seen')});
 is($warehouse->safe_psql('wh', 'SELECT what FROM seen'), 'repeatable read on sync_ext ISO, MDY 3',
 	'it is read in one transaction that writes nothing');
+$app->safe_psql('app', q{
+	CREATE FUNCTION planned() RETURNS TABLE (id int, how text) LANGUAGE sql VOLATILE AS $$
+		SELECT 1, concat_ws(' ', current_setting('effective_cache_size'), current_setting('jit_above_cost')) $$});
+$warehouse->safe_psql('wh', q{
+	CREATE TABLE planned (id int PRIMARY KEY, how text);
+	SELECT sync_create_stream('planned', 'planned', '{id}', 'SELECT * FROM planned()', server => 'app')});
+for my $case ([ 100000, 500000 ], [ 0, 500000 ], [ 600000, 600000 ], [ -1, -1 ])
+{
+	my ($set, $seen) = @$case;
+
+	$app->safe_psql('app', "ALTER DATABASE app SET jit_above_cost = $set");
+	$warehouse->safe_psql('wh', q{SELECT sync_run('planned')});
+	is($warehouse->safe_psql('wh', 'SELECT how FROM planned'), "1MB $seen", "what it compiles from a cost of $set on it compiles from $seen on");
+}
 ok($app->poll_query_until('postgres', q{SELECT count(*) = 0 FROM pg_stat_activity WHERE datname = 'app'}),
 	'no connection stays behind');
 
