@@ -252,6 +252,9 @@ def measure_way(way, work):
 		write_file()
 	measure(way, "first", work)
 	refresh()
+	if way == "xmin":
+		measure(way, "quiet", work)
+		do(app, "SELECT pg_current_xact_id()")	# as if another table had been written
 	measure(way, "same", work)
 	change()
 	refresh()
@@ -339,6 +342,9 @@ def report(lines):
 	for way in "stream", "xmin":
 		if way in WAYS:
 			print(f"\nMB from the app, {way}: " + ", ".join(f"{case} {median(way, case, 'bytes'):.2f}" for case in CASES), end="")
+	if samples["xmin", "quiet"]:
+		print(f"\nxmin, nothing written at all: {median('xmin', 'quiet'):.3f} s, {median('xmin', 'quiet', 'cpu'):.3f} CPU s; "
+			f"nothing changed: {median('xmin', 'same'):.3f} s, {median('xmin', 'same', 'cpu'):.3f} CPU s", end="")
 	if lines:
 		print("\n\n| stream | s | CPU s | MB of its backend |\n| --- | --- | --- | --- |")
 		print("\n".join(lines))
