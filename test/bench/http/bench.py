@@ -1,50 +1,39 @@
 """The measurements of http.sh: bench.py SANDBOX, where the server runs already."""
 
+import contextlib
 import os
 import pathlib
 import socket
 import statistics
 import subprocess
-import sys
 import time
 
-SANDBOX = pathlib.Path(sys.argv[1])
+import manners
+from common import REPS, SANDBOX, Holding, Memory, add_goal, connect, cpu, postmaster, psql, show_goals, start_server, wait_until
+
 REQUESTS = int(os.environ["REQUESTS"])
-REPS = int(os.environ["REPS"])
 RECORDS = int(os.environ["RECORDS"])
 PARTNERS, PAGES, LATENCY_MS = 200, 5, 100
+# of pg_net with its best settings, on a machine of this kind
+PG_NET = 2037
 HERE = pathlib.Path(__file__).parent
-TICK = os.sysconf("SC_CLK_TCK")
 NGINX = """
 worker_processes 1; daemon off; pid {dir}/pid; error_log {dir}/error.log crit;
 events {{ worker_connections 4096; }}
 http {{
-  access_log off; keepalive_requests 100000000; default_type application/json;
+  access_log off; log_format time $msec; keepalive_requests 100000000; default_type application/json;
   client_body_temp_path {dir}/1; proxy_temp_path {dir}/2; fastcgi_temp_path {dir}/3;
   uwsgi_temp_path {dir}/4; scgi_temp_path {dir}/5;
   server {{ listen 127.0.0.1:{port} backlog=4096;
-    location = /json {{ return 200 '{{"id": 1, "name": "small", "tags": ["a", "b"], "ok": true}}'; }} }}
+    location = /json {{ return 200 '{{"id": 1, "name": "small", "tags": ["a", "b"], "ok": true}}'; }}
+    location = /rows {{ access_log {dir}/rows.log time; return 200 '{{"total": $arg_last, "data": [{{"id": $arg_page}}]}}'; }} }}
 }}
 """
 
 
-def psql(sql):
-    return subprocess.run(["psql", "-XqAtc", sql], check=True, capture_output=True, text=True).stdout.strip()
-
-
-def cpu(pids):
-    total = 0
-    for pid in pids:
-        fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-        total += int(fields[11]) + int(fields[12])
-    return total / TICK
-
-
-def server_pids(backends):
-    """The processes of the server, but for those of clients."""
-    postmaster = (SANDBOX / "data/postmaster.pid").read_text().split()[0]
-    found = subprocess.run(["pgrep", "-P", postmaster], capture_output=True, text=True).stdout.split()
-    return [pid for pid in found if pid not in backends]
+def server_pids():
+    """The processes of the server, where no client is there."""
+    return subprocess.run(["pgrep", "-P", str(postmaster())], capture_output=True, text=True).stdout.split()
 
 
 def start_web():
@@ -58,7 +47,7 @@ def start_web():
     for _ in range(100):
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return nginx, f"http://127.0.0.1:{port}/json"
+                return nginx, f"http://127.0.0.1:{port}"
         time.sleep(0.05)
     raise SystemExit("nginx did not start")
 
@@ -66,31 +55,30 @@ def start_web():
 def bare(url):
     out = subprocess.run([SANDBOX / "http_ref", url, str(REQUESTS), "100"], check=True, capture_output=True, text=True)
     seconds, used, failed = out.stdout.split()
-    return float(seconds), float(used), int(failed), 0
+    return float(seconds), float(used), int(failed)
 
 
-def queue(url):
+def queue(url, holding):
     """Put all in while it is paused, so that what is measured is performing alone."""
     psql("TRUNCATE sync_answers")
     psql("SELECT sync_pause(operation_type => 'request')")
     psql(f"SELECT count(sync_request('{url}')) FROM generate_series(1, {REQUESTS})")
     psql("CHECKPOINT")
-    pids = server_pids([])
-    before, start, held, samples = cpu(pids), time.time(), 0, 0
+    pids = server_pids()
+    before, start, done = cpu(pids), time.time(), 0
+    holding.connect()
     psql("SELECT sync_resume(operation_type => 'request')")
-    done = 0
     while done < REQUESTS and time.time() - start < 300:
-        time.sleep(0.1)
-        # how many transactions of workers are older than a wait could be
-        done, old = psql("SELECT (SELECT count(*) FROM sync_history WHERE operation = 'request'"
-                         f" AND status IN ('success', 'failed_permanent')) - {queue.before}, count(*)"
-                         " FROM pg_stat_activity WHERE backend_type = 'sync worker' AND xact_start < clock_timestamp() - interval '500 ms'"
-                         ).split("|")
-        done, held, samples = int(done), held + int(old), samples + 1
+        for _ in range(4):
+            holding.look()
+            time.sleep(0.025)
+        done = int(psql("SELECT count(*) FROM sync_history WHERE operation = 'request'"
+                        " AND status IN ('success', 'failed_permanent')")) - queue.before
+    holding.close()
     seconds = float(psql("SELECT extract(epoch FROM max(received_at) - min(received_at)) FROM sync_answers"))
     good = int(psql("SELECT count(*) FROM sync_answers WHERE status = 200"))
     queue.before += done
-    return seconds, cpu(pids) - before, REQUESTS - good, held
+    return seconds, cpu(pids) - before, REQUESTS - good
 
 
 queue.before = 0
@@ -102,14 +90,14 @@ def start_provider():
     return provider, "http://127.0.0.1:" + provider.stdout.readline().split()[-1]
 
 
-def stream(url):
-    """The stream into an empty table, in this session."""
+def stream(url, name="participants"):
+    """The stream into an empty table, in a session of its own."""
     psql("TRUNCATE participants")
     psql("DELETE FROM sync_watermarks")
     start = time.time()
-    used = psql("SELECT sync_run('participants', timing_partner_id => 7);"
-                " SELECT pg_read_file('/proc/' || pg_backend_pid() || '/stat')").rsplit(")", 1)[1].split()
-    return time.time() - start, (int(used[11]) + int(used[12])) / TICK
+    with contextlib.closing(connect()) as session, Memory(session.info.backend_pid) as memory:
+        session.cursor().execute(f"SELECT sync_run('{name}', timing_partner_id => 7)")
+        return time.time() - start, cpu([session.info.backend_pid]), memory
 
 
 def by_hand(url):
@@ -120,20 +108,23 @@ def by_hand(url):
     return time.time() - start, after.children_user + after.children_system - before.children_user - before.children_system
 
 
-def participants():
-    provider, url = start_provider()
-    try:
-        subprocess.run(["psql", "-Xq", "-v", f"url={url}", "-f", HERE / "participants.sql"], check=True, stdout=subprocess.DEVNULL)
-        print(f"\n{RECORDS} participants in pages of 1,000 into an empty table with its key, median of {REPS}\n")
-        print("| | seconds | CPU seconds of the client or backend |")
-        print("| --- | --- | --- |")
-        for name, run in (("a stream", stream), ("requests, json, COPY by hand", by_hand)):
-            runs = [run(url) for _ in range(REPS)]
-            print(f"| {name} | {statistics.median(r[0] for r in runs):.2f} | {statistics.median(r[1] for r in runs):.2f} |", flush=True)
-        partners(url)
-    finally:
-        provider.stdin.close()
-        provider.wait()
+def participants(url):
+    subprocess.run(["psql", "-Xq", "-v", f"url={url}", "-f", HERE / "participants.sql"], check=True, stdout=subprocess.DEVNULL)
+    print(f"\n{RECORDS} participants in pages of 1,000 into an empty table with its key, median of {REPS}\n")
+    print("| | seconds | CPU seconds of the client or backend |")
+    print("| --- | --- | --- |")
+    taken = {}
+    for name, run in (("a stream", stream), ("requests, json, COPY by hand", by_hand)):
+        runs = [run(url) for _ in range(REPS)]
+        taken[run] = statistics.median(r[0] for r in runs)
+        print(f"| {name} | {taken[run]:.2f} | {statistics.median(r[1] for r in runs):.2f} |", flush=True)
+        if run == stream:
+            most = max(r[2].most for r in runs)
+    lines = stream(url, "participants_lines")
+    print(f"\nThe same, {int(psql('SELECT count(*) FROM participants'))} records a line each in one answer: {lines[0]:.2f} s."
+          f" The backend's own memory was {most:.0f} MB at most with pages, {lines[2].most:.0f} MB with lines.")
+    add_goal("JSON to table, against Python", "3 times", f"{taken[by_hand] / taken[stream]:.1f} times", taken[by_hand] >= 3 * taken[stream])
+    add_goal("memory of its backend: pages, lines", "200 MB", f"{most:.0f}, {lines[2].most:.0f} MB", max(most, lines[2].most) < 200)
 
 
 def partners(url):
@@ -156,27 +147,52 @@ def partners(url):
         runs.append(time.time() - start)
     rows = psql("SELECT count(*) FROM slow_rows")
     expected = PAGES * LATENCY_MS / 1000
+    times = statistics.median(runs) / expected
     print(f"\n{PARTNERS} partners, {PAGES} pages of {LATENCY_MS} ms each: {statistics.median(runs):.2f} s"
-          f" ({statistics.median(runs) / expected:.1f} times the pages one after the other), {rows} rows")
+          f" ({times:.1f} times the pages one after the other), {rows} rows", flush=True)
+    add_goal(f"{PARTNERS} partners, against their pages one after the other", "1.3 times", f"{times:.2f} times", times <= 1.3)
+
+
+def requests(url):
+    print(f"\n{REQUESTS} GETs of 60 bytes, median of {REPS}; load average {os.getloadavg()[0]:.1f} at the start\n")
+    print("| | requests/s | CPU ms a request | failed |")
+    print("| --- | --- | --- | --- |")
+    holding = Holding()
+    for name, run in (("bare libcurl, 100 at once", bare), ("sync_request(), durable, default settings", lambda url: queue(url, holding))):
+        runs = [run(url) for _ in range(REPS)]
+        rate = REQUESTS / statistics.median(r[0] for r in runs)
+        used = statistics.median(r[1] for r in runs) * 1000 / REQUESTS
+        failed = sum(r[2] for r in runs)
+        print(f"| {name} | {rate:,.0f} | {used:.3f} | {failed} |", flush=True)
+    print(f"\n{holding.told()}; the oldest transaction seen was {holding.oldest_ms:.0f} ms old.")
+    add_goal("GETs a second, against pg_net with its best settings", f"{2 * PG_NET:,}", f"{rate:,.0f}", rate >= 2 * PG_NET)
+    add_goal("CPU of a GET", "0.12 ms", f"{used:.3f} ms", used <= 0.12)
+    add_goal("GETs failed, with 1,024 descriptors", "0", failed, failed == 0)
+    add_goal("transactions or snapshots of workers over a wait, meanwhile", "0", holding.over_waits, holding.over_waits == 0)
 
 
 def main():
+    start_server()
     psql("CREATE EXTENSION sync_ext")
-    while psql("SELECT count(*) FROM sync_stat_workers") == "0":
-        time.sleep(0.1)
-    nginx, url = start_web()
+    wait_until("count(*) = 2 FROM sync_stat_workers")
+    nginx, web = start_web()
+    provider, url = start_provider()
+
+    def slow(ms):
+        return f"{url}/slow?ms={ms}&page=1&size=1&last=1"
+
     try:
-        print(f"\n{REQUESTS} GETs of 60 bytes, median of {REPS}; load average {os.getloadavg()[0]:.1f} at the start\n")
-        print("| | requests/s | CPU ms a request | failed | long transactions seen |")
-        print("| --- | --- | --- | --- | --- |")
-        for name, run in (("bare libcurl, 100 at once", bare), ("sync_request(), durable, default settings", queue)):
-            runs = [run(url) for _ in range(REPS)]
-            seconds = statistics.median(r[0] for r in runs)
-            used = statistics.median(r[1] for r in runs)
-            print(f"| {name} | {REQUESTS / seconds:,.0f} | {used * 1000 / REQUESTS:.3f} |"
-                  f" {sum(r[2] for r in runs)} | {sum(r[3] for r in runs)} |", flush=True)
-        participants()
+        requests(web + "/json")
+        manners.measure_latency(web + "/json", slow)
+        participants(url)
+        partners(url)
+        manners.measure_rate(web, SANDBOX / "web/rows.log")
+        manners.measure_kill(slow)
+        manners.measure_delays(slow)
+        show_goals()
     finally:
+        provider.stdin.close()
+        provider.wait()
         nginx.terminate()
         nginx.wait()
 

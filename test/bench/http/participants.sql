@@ -11,3 +11,8 @@ UPDATE sync_endpoints SET page = page || '{"size": 1000}' WHERE endpoint_name = 
 SELECT sync_drop_stream(stream_name) FROM sync_streams WHERE stream_name = 'participants';
 SELECT sync_create_stream('participants', 'participants', endpoint => 'runsignup_participants', params => '{"race_id": 501, "event_id": 71001}',
 	tenant_column => 'timing_partner_id', synced_at => 'fetched_date');
+INSERT INTO sync_endpoints (endpoint_name, provider_name, path, params, page, records, columns, key)
+SELECT 'participants_lines', provider_name, '/lines', params, '{"kind": "single"}', '{"format": "ndjson"}', columns, key
+FROM sync_endpoints WHERE endpoint_name = 'runsignup_participants';
+SELECT sync_create_stream('participants_lines', 'participants', endpoint => 'participants_lines', params => '{"race_id": 501, "event_id": 71001}',
+	tenant_column => 'timing_partner_id', synced_at => 'fetched_date');

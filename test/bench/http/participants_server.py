@@ -3,8 +3,8 @@
 
 /race/N/participants?after_registration_id=A&results_per_page=S gives the S participants
 after A, nested as RunSignUp nests them.  It costs little: a page is a copy of one that is
-prepared, with other numbers in it.  /slow?ms=M&page=P&... waits first.  It ends with its
-input.
+prepared, with other numbers in it.  /lines gives them one a line, in whole thousands.
+/slow?ms=M&page=P&... waits first.  It ends with its input.
 """
 
 import json
@@ -41,10 +41,18 @@ def page(after, size):
     if rest or count < size:
         return json.dumps([{"participants": [dict(participant(n % 1000 + 1), registration_id=after + 1 + n) for n in range(count)]}]).encode()
     if size not in pages:
-        text = json.dumps([{"event": {"event_id": 71001, "participants": []}, "participants": [participant(n + 1) for n in range(size)]}])
-        pieces = text.encode().split(b'"@')
-        pages[size] = [pieces[0]] + [piece.split(b'@"', 1)[1] for piece in pieces[1:]]
-    pieces = pages[size]
+        pages[size] = prepared(json.dumps([{"event": {"event_id": 71001, "participants": []},
+                                            "participants": [participant(n + 1) for n in range(size)]}]))
+    return numbered(pages[size], after)
+
+
+def prepared(text):
+    """What is between the numbers of records."""
+    pieces = text.encode().split(b'"@')
+    return [pieces[0]] + [piece.split(b'@"', 1)[1] for piece in pieces[1:]]
+
+
+def numbered(pieces, after):
     return pieces[0] + b"".join(b"%d%s" % (after + i, piece) for i, piece in enumerate(pieces[1:], 1))
 
 
@@ -55,8 +63,20 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, *args):
         pass
 
+    def send_lines(self):
+        """All records; the end of the connection is the end of them."""
+        self.close_connection = True
+        self.send_response(200)
+        self.send_header("Content-Type", "application/x-ndjson")
+        self.end_headers()
+        pieces = prepared("".join(json.dumps(participant(n + 1)) + "\n" for n in range(1000)))
+        for after in range(FIRST, FIRST + RECORDS, 1000):
+            self.wfile.write(numbered(pieces, after))
+
     def do_GET(self):
         parts = urlsplit(self.path)
+        if parts.path == "/lines":
+            return self.send_lines()
         query = dict(parse_qsl(parts.query))
         if "slow" in parts.path:
             time.sleep(int(query["ms"]) / 1000)
@@ -75,6 +95,9 @@ class Handler(BaseHTTPRequestHandler):
 class Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = daemon_threads = True
     request_queue_size = 512
+
+    def handle_error(self, request, client_address):
+        """Clients that go away are no news."""
 
 
 server = Server(("127.0.0.1", int(sys.argv[1])), Handler)
