@@ -99,6 +99,9 @@ sync_provider_scan_prepare(SyncFetch *fetch)
 	foreach(cell, fetch->wanted)
 		if (!add_column(scan, lfirst(cell)))
 			return NULL;
+	/* one that is no column is looked for in the record itself */
+	if (field && !sync_provider_gives(endpoint, field))
+		return NULL;
 	foreach(cell, endpoint->columns)
 		if (field && strcmp(((SyncColumn *) lfirst(cell))->name, field) == 0 &&
 			!add_column(scan, lfirst(cell)))

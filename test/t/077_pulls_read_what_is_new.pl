@@ -32,6 +32,7 @@ $node->safe_psql('postgres', qq{
 	('grouped_rows', 'changing', '/rows', '{}', '{"group": "{parent.name}"}', '{"endpoint": "groups"}', '$paged', '{"paths": "\$.data[*]"}', '$columns', '{id}', '{$server, "scope": "parent"}', false),
 	('groups', 'changing', '/groups', '{}', '{}', NULL, '{"kind": "single"}', '{}', NULL, '{name}', NULL, false),
 	('newest_rows', 'changing', '/newest', '{}', '{}', NULL, '$paged', '{"paths": "\$.data[*]"}', '$columns', '{id}', '{"mode": "client", "field": "at", "format": "iso"}', false),
+	('bare_rows', 'changing', '/rows', '{}', '{}', NULL, '$paged', '{"paths": "\$.data[*]"}', '{"id": "\$.id", "name": "\$.name"}', '{id}', '{"param": "since", "field": "at"}', false),
 	('all_rows', 'changing', '/rows', '{}', '{}', NULL, '$paged', '{"paths": "\$.data[*]"}', '$columns', '{id}', '{"mode": "snapshot"}', true);
 	UPDATE sync_providers SET base_url = regexp_replace(base_url, '^https://[^/]+', '$chess_url') WHERE provider_name = 'chesscom';
 	CREATE TABLE fresh (timing_partner_id int, id int, name text, grp text, at timestamptz, gone timestamptz, PRIMARY KEY (timing_partner_id, id))});
@@ -68,6 +69,11 @@ is(detail('read_since'), '1970-01-01T00:18:20+00:00', 'history tells since when'
 is_run(q{'fresh', full_refresh => true, timing_partner_id => 1}, '7|0|0|7|0', 'a full refresh reads everything');
 is(detail('read_everything'), 'full_refresh', 'and says so');
 is_sql(q{SELECT timing_partner_id, params, endpoint, watermark FROM sync_watermarks WHERE stream_name = 'fresh' ORDER BY 1, 2}, qq(1|{}|new_rows|1970-01-01T00:18:20+00:00\n1|{"group": "a"}|new_rows|1970-01-01T00:18:20+00:00\n2|{}|new_rows|1970-01-01T00:18:20+00:00), 'the marks are in a table');
+$node->safe_psql('postgres', q{CREATE TABLE bare (id int PRIMARY KEY, name text); SELECT sync_create_stream('bare', 'bare', endpoint => 'bare_rows')});
+is_run(q{'bare'}, '7|7|0|0|0', 'a field that is no column of the endpoint');
+$fake->clear;
+is_run(q{'bare'}, '1|0|0|1|0', 'has marks as well');
+is(asked('rows', 'since'), '1100', 'as records have it');
 fake_do('put?id=8&at=1200');
 $fake->set(fail_from => 1);
 fails_like(q{SELECT sync_run('fresh', timing_partner_id => 1)}, qr/SY002/, 'a run fails');
