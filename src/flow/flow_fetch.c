@@ -322,6 +322,7 @@ want_fields(SyncEndpointReader *reader)
 	sync_flow_endpoint_check(reader);
 	header->count = nfields;
 	header->encoding = GetDatabaseEncoding();
+	header->checked = true;
 	header->names = palloc(Max(nfields, 1) * sizeof(char *));
 	header->places = palloc(Max(nfields, 1) * sizeof(int));
 	header->forms = palloc(Max(nfields, 1) * sizeof(SyncFieldForm));

@@ -64,6 +64,7 @@ typedef struct SyncColumn
 	char *template_text;	/* instead of paths; NULL: there is none */
 	char *convert;			/* NULL: as it is */
 	JsonbValue *convert_by; /* the column's definition */
+	struct SyncConversion *conversion; /* NULL: it is not ready yet */
 } SyncColumn;
 
 /* A row of sync_endpoints */

@@ -51,7 +51,7 @@ struct SyncFetch
 	bool by_parent;		/* each has a mark */
 	struct HTAB *marks; /* NULL: none yet */
 	struct MarkEntry *mark;
-	const char *mark_field; /* of a record; NULL: not looked up */
+	SyncColumn *mark_column; /* of a record; NULL: none */
 	TimestampTz opened_at;
 	/* what is known of answers */
 	bool keeps_validators;
@@ -60,9 +60,8 @@ struct SyncFetch
 	struct HTAB *known;	  /* NULL: nothing is */
 	SyncValidator *asked; /* with this request; NULL: none */
 	char request_hash[SYNC_REQUEST_HASH_SIZE]; /* of this request */
-	List *validators; /* SyncValidator, of answers that came */
-	int64 unchanged;  /* pages that are as they were */
-
+	List *validators;			 /* SyncValidator, of answers that came */
+	int64 unchanged;			 /* pages that are as they were */
 	struct SyncKeeping *keeping; /* NULL: pages are not kept */
 
 	/* what it asks */

@@ -13,6 +13,7 @@
 
 /* in provider_mark.c */
 extern void sync_provider_begin_mark(SyncFetch *fetch);
+extern bool sync_provider_ends_with_older(SyncFetch *fetch);
 extern bool sync_provider_is_older(SyncFetch *fetch);
 extern void sync_provider_mark_record(SyncFetch *fetch);
 extern void sync_provider_mark_value(SyncFetch *fetch, const char *value);

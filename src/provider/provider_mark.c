@@ -19,6 +19,7 @@
 #include "utils/timestamp.h"
 
 #include "kit/kit_compat.h"
+#include "kit/kit_iso.h"
 #include "provider/provider_known.h"
 #include "provider/provider_records.h"
 
@@ -29,6 +30,7 @@ typedef struct MarkEntry
 	SyncFetchMark mark;
 	TimestampTz highest; /* of a mark that is a time */
 	bool has_highest;
+	bool is_time; /* else it is a text, or a number where two look so */
 } MarkEntry;
 
 static bool has_mode(SyncFetch *fetch, const char *mode);
@@ -112,6 +114,8 @@ void
 sync_provider_begin_mark(SyncFetch *fetch)
 {
 	JsonbValue *incremental = fetch->endpoint->incremental;
+	char *field = sync_kit_json_string(incremental, "field");
+	MemoryContext caller;
 	MarkEntry *entry;
 
 	fetch->mark = NULL;
@@ -125,11 +129,15 @@ sync_provider_begin_mark(SyncFetch *fetch)
 									   : NULL);
 	fetch->mark = entry;
 	fetch->scope.since = entry->mark.since;
-	if (sync_kit_json_member(incremental, "field") == NULL &&
-		!has_mode(fetch, "partition"))
-		entry->mark.highest =
-			MemoryContextStrdup(fetch->context,
-								timestamptz_to_str(fetch->opened_at));
+	/* of partitions the parents are noted */
+	if (has_mode(fetch, "partition"))
+		return;
+	caller = MemoryContextSwitchTo(fetch->context);
+	if (field == NULL)
+		entry->mark.highest = pstrdup(timestamptz_to_str(fetch->opened_at));
+	else if (fetch->mark_column == NULL)
+		fetch->mark_column = sync_provider_column(fetch, field);
+	MemoryContextSwitchTo(caller);
 }
 
 /*
@@ -138,23 +146,10 @@ sync_provider_begin_mark(SyncFetch *fetch)
 void
 sync_provider_mark_record(SyncFetch *fetch)
 {
-	if (fetch->mark == NULL)
-		return;
-	if (fetch->mark_field == NULL)
-	{
-		char *field =
-			sync_kit_json_string(fetch->endpoint->incremental, "field");
-
-		/* of partitions the parents are noted */
-		if (has_mode(fetch, "partition"))
-			field = NULL;
-		fetch->mark_field =
-			MemoryContextStrdup(fetch->context, field ? field : "");
-	}
-	if (fetch->mark_field[0])
-		sync_provider_mark_value(
-			fetch,
-			sync_kit_json_text(sync_provider_field(fetch, fetch->mark_field)));
+	if (fetch->mark && fetch->mark_column)
+		sync_provider_mark_value(fetch,
+								 sync_provider_column_text(fetch,
+														   fetch->mark_column));
 }
 
 /*
@@ -169,7 +164,18 @@ sync_provider_mark_value(SyncFetch *fetch, const char *value)
 		(entry->mark.highest && strcmp(value, entry->mark.highest) == 0) ||
 		!is_higher(fetch, entry, value))
 		return;
+	if (entry->mark.highest && entry->mark.highest != entry->mark.since)
+		pfree(entry->mark.highest);
 	entry->mark.highest = MemoryContextStrdup(fetch->context, value);
+}
+
+/*
+ * Whether the first record that is older than what is asked for ends the fetch.
+ */
+bool
+sync_provider_ends_with_older(SyncFetch *fetch)
+{
+	return fetch->scope.since && has_mode(fetch, "client");
 }
 
 /*
@@ -179,15 +185,14 @@ bool
 sync_provider_is_older(SyncFetch *fetch)
 {
 	JsonbValue *incremental = fetch->endpoint->incremental;
-	char *mode = sync_kit_json_string(incremental, "mode");
 	char *field;
 	char *value;
 
-	if (mode == NULL || strcmp(mode, "client") != 0 ||
-		fetch->scope.since == NULL)
+	if (!sync_provider_ends_with_older(fetch))
 		return false;
 	field = sync_kit_json_string(incremental, "field");
-	value = sync_kit_json_text(sync_provider_field(fetch, field));
+	value =
+		sync_provider_column_text(fetch, sync_provider_column(fetch, field));
 	if (value == NULL)
 		return false;
 	/* text compares as it stands; times as times */
@@ -245,6 +250,7 @@ find_mark(SyncFetch *fetch, const char *parent)
 	{
 		memset(&entry->mark, 0, sizeof(entry->mark));
 		entry->has_highest = false;
+		entry->is_time = is_time(fetch);
 		if (parent)
 			entry->mark.parent = MemoryContextStrdup(fetch->context, parent);
 	}
@@ -252,7 +258,7 @@ find_mark(SyncFetch *fetch, const char *parent)
 }
 
 /*
- * Whether marks are times; else they are texts, or numbers where both look so.
+ * Whether marks are times.
  */
 static bool
 is_time(SyncFetch *fetch)
@@ -273,7 +279,7 @@ is_higher(SyncFetch *fetch, MarkEntry *entry, const char *value)
 	const char *highest = entry->mark.highest;
 	TimestampTz time;
 
-	if (!is_time(fetch))
+	if (!entry->is_time)
 		return highest == NULL ||
 			   (is_number(value) && is_number(highest)
 					? strtod(value, NULL) > strtod(highest, NULL)
@@ -313,19 +319,20 @@ read_time(const char *text, TimestampTz *time)
 	struct pg_tm tm;
 	fsec_t fsec;
 
-	return ParseDateTime(text,
-						 work,
-						 sizeof(work),
-						 fields,
-						 types,
-						 MAXDATEFIELDS,
-						 &nfields) == 0 &&
-		   sync_compat_decode_time(fields,
-								   types,
-								   nfields,
-								   &type,
-								   &tm,
-								   &fsec,
-								   &offset) == 0 &&
-		   type == DTK_DATE && tm2timestamp(&tm, fsec, &offset, time) == 0;
+	return sync_kit_iso_time(text, time) ||
+		   (ParseDateTime(text,
+						  work,
+						  sizeof(work),
+						  fields,
+						  types,
+						  MAXDATEFIELDS,
+						  &nfields) == 0 &&
+			sync_compat_decode_time(fields,
+									types,
+									nfields,
+									&type,
+									&tm,
+									&fsec,
+									&offset) == 0 &&
+			type == DTK_DATE && tm2timestamp(&tm, fsec, &offset, time) == 0);
 }

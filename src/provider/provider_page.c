@@ -173,17 +173,21 @@ key_of_records(SyncFetch *fetch, JsonbValue *page)
 {
 	SyncJsonPath *path = linitial(sync_provider_paths(page, "path"));
 	char *take = sync_kit_json_string(page, "take");
+	bool largest = take && strcmp(take, "max") == 0;
 	char *key = NULL;
+	double most = 0;
 
 	for (int i = 0; i < sync_provider_count(fetch); i++)
 	{
-		JsonbValue *value =
+		char *text =
 			fetch->scanned
-				? sync_provider_slice_value(sync_provider_scan_find(fetch->scan,
+				? sync_provider_slice_print(sync_provider_scan_find(fetch->scan,
 																	i,
 																	path))
-				: sync_kit_json_find_one(list_nth(fetch->records, i), path);
-		char *text = sync_kit_json_text(value);
+				: sync_kit_json_text(sync_kit_json_find_one(list_nth(fetch->records,
+																	 i),
+															path));
+		double number;
 
 		if (text == NULL)
 			ereport(ERROR,
@@ -191,9 +195,12 @@ key_of_records(SyncFetch *fetch, JsonbValue *page)
 					errmsg("a record of endpoint \"%s\" has no key to go on after",
 						   fetch->endpoint->name),
 					errdetail("Its page.path is \"%s\".", path->text));
-		if (key == NULL || take == NULL || strcmp(take, "max") != 0 ||
-			strtod(text, NULL) > strtod(key, NULL))
+		number = largest ? strtod(text, NULL) : 0;
+		if (key == NULL || !largest || number > most)
+		{
 			key = text;
+			most = number;
+		}
 	}
 	return key;
 }

@@ -17,18 +17,21 @@
 #include "lib/stringinfo.h"
 #include "utils/memutils.h"
 
+#include "provider/provider_records.h"
 #include "provider/provider_scan.h"
 
 #define STEPS_MAX 8
+#define BUCKETS	  32 /* of the names in one */
 
 /* A name on the way to something wanted */
 typedef struct ScanNode
 {
 	const char *name;
 	size_t length;
-	int slot;  /* what is there is wanted, -1: it is not */
-	int child; /* -1: none */
-	int next;  /* beside it, -1: none */
+	int slot;			 /* what is there is wanted, -1: it is not */
+	bool leads_on;		 /* there are names in it */
+	int inside[BUCKETS]; /* the first of these, see bucket_of; -1: none */
+	int next;			 /* in its bucket, -1: none */
 } ScanNode;
 
 /* A step on the way to the records; NULL: into an array */
@@ -45,14 +48,16 @@ struct SyncScan
 	SyncSlice *slices; /* of all records, one a slot */
 	int count;		   /* records */
 	int capacity;
-	int hint;			/* the slot that is asked for next, maybe */
-	const char *copied; /* what is before it was copied, or left out */
+	int hint;				 /* the slot that is asked for next, maybe */
+	SyncConstant *constants; /* of the page at hand, by what is wanted */
+	const char *copied;		 /* what is before it was copied, or left out */
 	StringInfoData rest;
 };
 
 static bool read_steps(SyncScan *scan, const char *path);
 static bool add_column(SyncScan *scan, SyncColumn *column);
 static bool add_path(SyncScan *scan, SyncJsonPath *path);
+static int add_node(SyncScan *scan, const char *name);
 static bool looks_into_records(SyncScan *scan, const char *path);
 static bool is_foreign(SyncScan *scan, JsonbValue *object, const char *name);
 static const char *walk(SyncScan *scan, const char *at, int step);
@@ -61,12 +66,13 @@ static const char *walk_object(SyncScan *scan, const char *at, int step);
 static const char *read_record(SyncScan *scan, const char *at);
 static const char *read_members(SyncScan *scan,
 								const char *at,
-								int node,
+								ScanNode *node,
 								SyncSlice *slices);
-static int find_child(SyncScan *scan,
-					  int first,
-					  const char *name,
-					  size_t length);
+static ScanNode *find_child(SyncScan *scan,
+							ScanNode *node,
+							const char *name,
+							size_t length);
+static inline int bucket_of(const char *name, size_t length);
 
 /*
  * Prepare to read the pages of a fetch that way, for the columns that are wanted;
@@ -90,9 +96,7 @@ sync_provider_scan_prepare(SyncFetch *fetch)
 		return NULL;
 	scan = palloc0(sizeof(SyncScan));
 	scan->context = CurrentMemoryContext;
-	scan->nodes = palloc(sizeof(ScanNode));
-	scan->nodes[0] = (ScanNode) {"", 0, -1, -1, -1};
-	scan->nnodes = 1;
+	(void) add_node(scan, "");
 	if (!read_steps(scan,
 					paths ? ((SyncJsonPath *) linitial(paths))->text : "$[*]"))
 		return NULL;
@@ -100,12 +104,9 @@ sync_provider_scan_prepare(SyncFetch *fetch)
 		if (!add_column(scan, lfirst(cell)))
 			return NULL;
 	/* one that is no column is looked for in the record itself */
-	if (field && !sync_provider_gives(endpoint, field))
+	if (field && (!sync_provider_gives(endpoint, field) ||
+				  !add_column(scan, sync_provider_column(fetch, field))))
 		return NULL;
-	foreach(cell, endpoint->columns)
-		if (field && strcmp(((SyncColumn *) lfirst(cell))->name, field) == 0 &&
-			!add_column(scan, lfirst(cell)))
-			return NULL;
 	if (strcmp(kind, "keyset") == 0 &&
 		!add_path(scan, linitial(sync_provider_paths(endpoint->page, "path"))))
 		return NULL;
@@ -137,6 +138,8 @@ sync_provider_scan_page(SyncFetch *fetch, const char *text)
 	initStringInfo(&scan->rest);
 	scan->count = 0;
 	scan->copied = text;
+	scan->constants =
+		palloc0(Max(list_length(fetch->wanted), 1) * sizeof(SyncConstant));
 	end = walk(scan, sync_provider_skip_space(text), 0);
 	if (end == NULL || *sync_provider_skip_space(end) != '\0' ||
 		scan->count == 0)
@@ -175,6 +178,15 @@ sync_provider_scan_find(SyncScan *scan, int record, SyncJsonPath *path)
 				   path->text) == 0)
 			return &slices[slot];
 	elog(ERROR, "path \"%s\" was not prepared", path->text);
+}
+
+/*
+ * What is kept of a wanted column for the page at hand.
+ */
+SyncConstant *
+sync_provider_scan_constant(SyncScan *scan, int i)
+{
+	return &scan->constants[i];
 }
 
 /*
@@ -239,16 +251,19 @@ add_path(SyncScan *scan, SyncJsonPath *path)
 	foreach(cell, path->names)
 	{
 		const char *name = lfirst(cell);
-		int child = find_child(scan, scan->nodes[at].child, name, strlen(name));
+		ScanNode *found =
+			find_child(scan, &scan->nodes[at], name, strlen(name));
+		int child = found ? found - scan->nodes : -1;
 
 		if (child < 0)
 		{
-			child = scan->nnodes++;
-			scan->nodes =
-				repalloc(scan->nodes, scan->nnodes * sizeof(ScanNode));
-			scan->nodes[child] =
-				(ScanNode) {name, strlen(name), -1, -1, scan->nodes[at].child};
-			scan->nodes[at].child = child;
+			int *first;
+
+			child = add_node(scan, name);
+			first = &scan->nodes[at].inside[bucket_of(name, strlen(name))];
+			scan->nodes[child].next = *first;
+			scan->nodes[at].leads_on = true;
+			*first = child;
 		}
 		at = child;
 	}
@@ -258,6 +273,26 @@ add_path(SyncScan *scan, SyncJsonPath *path)
 		scan->paths = lappend(scan->paths, path);
 	}
 	return true;
+}
+
+/*
+ * Add a name, that is nowhere yet.
+ */
+static int
+add_node(SyncScan *scan, const char *name)
+{
+	Size size = (scan->nnodes + 1) * sizeof(ScanNode);
+	ScanNode *node;
+
+	scan->nodes = scan->nodes ? repalloc(scan->nodes, size) : palloc(size);
+	node = &scan->nodes[scan->nnodes];
+	memset(node, 0, sizeof(ScanNode));
+	node->name = name;
+	node->length = strlen(name);
+	node->slot = node->next = -1;
+	for (int i = 0; i < BUCKETS; i++)
+		node->inside[i] = -1;
+	return scan->nnodes++;
 }
 
 /*
@@ -428,16 +463,15 @@ read_record(SyncScan *scan, const char *at)
 	}
 	slices = scan->slices + (size_t) scan->count++ * nslots;
 	memset(slices, 0, nslots * sizeof(SyncSlice));
-	return read_members(scan, at, 0, slices);
+	return read_members(scan, at, &scan->nodes[0], slices);
 }
 
 /*
  * Go behind an object in a record, and note what is wanted of it.
  */
 static const char *
-read_members(SyncScan *scan, const char *at, int node, SyncSlice *slices)
+read_members(SyncScan *scan, const char *at, ScanNode *node, SyncSlice *slices)
 {
-	int first = scan->nodes[node].child;
 	bool escaped;
 
 	at = sync_provider_skip_space(at + 1);
@@ -448,19 +482,19 @@ read_members(SyncScan *scan, const char *at, int node, SyncSlice *slices)
 		const char *name = at + 1;
 		SyncSliceKind kind;
 		const char *value;
-		int child;
+		ScanNode *child;
 
 		if (*at != '"')
 			return NULL;
 		at = sync_provider_skip_string(at, &escaped);
 		if (at == NULL || escaped)
 			return NULL;
-		child = find_child(scan, first, name, at - name - 1);
+		child = find_child(scan, node, name, at - name - 1);
 		at = sync_provider_skip_space(at);
 		if (*at != ':')
 			return NULL;
 		value = sync_provider_skip_space(at + 1);
-		if (child >= 0 && scan->nodes[child].child >= 0 && *value == '{')
+		if (child && child->leads_on && *value == '{')
 		{
 			kind = SYNC_SLICE_JSON;
 			at = read_members(scan, value, child, slices);
@@ -468,13 +502,12 @@ read_members(SyncScan *scan, const char *at, int node, SyncSlice *slices)
 		else
 			at = sync_provider_skip_value(value, &kind);
 		/* jsonpath looks into the elements of an array */
-		if (at == NULL ||
-			(child >= 0 && scan->nodes[child].child >= 0 && *value == '['))
+		if (at == NULL || (child && child->leads_on && *value == '['))
 			return NULL;
-		if (child >= 0 && scan->nodes[child].slot >= 0)
+		if (child && child->slot >= 0)
 		{
 			int quote = kind == SYNC_SLICE_STRING;
-			SyncSlice *slice = &slices[scan->nodes[child].slot];
+			SyncSlice *slice = &slices[child->slot];
 
 			slice->at = value + quote;
 			slice->length = at - value - 2 * quote;
@@ -490,14 +523,28 @@ read_members(SyncScan *scan, const char *at, int node, SyncSlice *slices)
 }
 
 /*
- * The node of that name among those beside "first", -1 where there is none.
+ * The node of a name in another one, NULL where there is none.
  */
-static int
-find_child(SyncScan *scan, int first, const char *name, size_t length)
+static ScanNode *
+find_child(SyncScan *scan, ScanNode *node, const char *name, size_t length)
 {
-	for (int i = first; i >= 0; i = scan->nodes[i].next)
-		if (scan->nodes[i].length == length &&
-			memcmp(scan->nodes[i].name, name, length) == 0)
-			return i;
-	return -1;
+	int i = node->inside[bucket_of(name, length)];
+
+	while (i >= 0 && (scan->nodes[i].length != length ||
+					  memcmp(scan->nodes[i].name, name, length) != 0))
+		i = scan->nodes[i].next;
+	return i >= 0 ? &scan->nodes[i] : NULL;
+}
+
+/*
+ * Where names in one node are looked for: by their length and two characters.
+ */
+static inline int
+bucket_of(const char *name, size_t length)
+{
+	if (length == 0)
+		return 0;
+	return (length + 3 * (unsigned char) name[0] +
+			7 * (unsigned char) name[length - 1]) %
+		   BUCKETS;
 }

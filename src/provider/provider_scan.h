@@ -34,6 +34,13 @@ typedef struct SyncSlice
 	SyncSliceKind kind;
 } SyncSlice;
 
+/* The text of a wanted column that is the same for all records of a page */
+typedef struct SyncConstant
+{
+	bool made;
+	char *text; /* NULL: it is null */
+} SyncConstant;
+
 /* in provider_scan.c */
 extern SyncScan *sync_provider_scan_prepare(SyncFetch *fetch);
 extern Jsonb *sync_provider_scan_page(SyncFetch *fetch, const char *text);
@@ -41,6 +48,7 @@ extern int sync_provider_scan_count(SyncScan *scan);
 extern SyncSlice *sync_provider_scan_find(SyncScan *scan,
 										  int record,
 										  SyncJsonPath *path);
+extern SyncConstant *sync_provider_scan_constant(SyncScan *scan, int i);
 
 /* in provider_json.c */
 extern const char *sync_provider_skip_value(const char *at, SyncSliceKind *kind);
@@ -49,6 +57,7 @@ extern const char *sync_provider_skip_space(const char *at);
 
 /* in provider_slice.c */
 extern JsonbValue *sync_provider_slice_value(SyncSlice *slice);
+extern char *sync_provider_slice_print(SyncSlice *slice);
 extern JsonbValue *sync_provider_slice_column(SyncFetch *fetch,
 											  SyncColumn *column);
 extern bool sync_provider_slice_text(SyncFetch *fetch,

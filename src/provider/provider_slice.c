@@ -14,6 +14,9 @@
 #include "provider/provider_scan.h"
 
 static SyncSlice *find(SyncFetch *fetch, SyncColumn *column);
+static bool is_plain(SyncSlice *slice);
+static bool convert(SyncColumn *column, SyncSlice *slice, char **text);
+static bool is_printed(const char *digits);
 static char *text_of(SyncSlice *slice);
 
 /*
@@ -56,6 +59,18 @@ sync_provider_slice_value(SyncSlice *slice)
 }
 
 /*
+ * The text of a slice, in the current memory context; NULL where it is null or
+ * there is none.
+ */
+char *
+sync_provider_slice_print(SyncSlice *slice)
+{
+	return is_plain(slice)
+			   ? text_of(slice)
+			   : sync_kit_json_text(sync_provider_slice_value(slice));
+}
+
+/*
  * Make a column of the record at hand; NULL or a null where there is nothing.
  */
 JsonbValue *
@@ -69,28 +84,85 @@ sync_provider_slice_column(SyncFetch *fetch, SyncColumn *column)
 
 /*
  * The text of a column of the record at hand, in the current memory context, where
- * it takes no conversion; NULL: it is null.  False where it takes one.
+ * no value has to be made for it; NULL: it is null.
  */
 bool
 sync_provider_slice_text(SyncFetch *fetch, SyncColumn *column, char **text)
 {
-	SyncSlice *slice;
+	SyncSlice *slice = find(fetch, column);
 
-	if (column->convert || column->template_text)
+	*text = NULL;
+	if (slice == NULL)
+		return true;
+	if (!is_plain(slice))
 		return false;
-	slice = find(fetch, column);
-	if (slice == NULL || slice->kind <= SYNC_SLICE_NULL)
-		*text = NULL;
-	else if (slice->kind == SYNC_SLICE_STRING ||
-			 slice->kind == SYNC_SLICE_TRUE || slice->kind == SYNC_SLICE_FALSE)
-		*text = text_of(slice);
-	else if (slice->kind == SYNC_SLICE_NUMBER && slice->at[0] != '-' &&
-			 memchr(slice->at, 'e', slice->length) == NULL &&
-			 memchr(slice->at, 'E', slice->length) == NULL)
-		*text = text_of(slice);
-	else
+	*text = text_of(slice);
+	return column->convert == NULL || convert(column, slice, text);
+}
+
+/*
+ * Whether what stands there is the text of the value: a number may stand there in
+ * another form than it is printed in.
+ */
+static bool
+is_plain(SyncSlice *slice)
+{
+	switch (slice->kind)
+	{
+		case SYNC_SLICE_STRING:
+		case SYNC_SLICE_TRUE:
+		case SYNC_SLICE_FALSE:
+			return true;
+		case SYNC_SLICE_NUMBER:
+			return slice->at[0] != '-' &&
+				   memchr(slice->at, 'e', slice->length) == NULL &&
+				   memchr(slice->at, 'E', slice->length) == NULL;
+		default:
+			return false;
+	}
+}
+
+/*
+ * Convert the text of a scalar; false where a value has to be made for that.
+ */
+static bool
+convert(SyncColumn *column, SyncSlice *slice, char **text)
+{
+	SyncConversionKind kind = sync_provider_conversion(column);
+	char *made;
+
+	if (kind == SYNC_CONVERSION_MAP)
 		return false;
-	return true;
+	if (kind == SYNC_CONVERSION_TEXT || kind == SYNC_CONVERSION_JSON ||
+		(kind == SYNC_CONVERSION_NUMBER && slice->kind == SYNC_SLICE_NUMBER))
+		return true;
+	switch (sync_provider_convert_text(column, *text, &made))
+	{
+		case SYNC_CONVERTED_NOT:
+			return true;
+		case SYNC_CONVERTED_NULL:
+			*text = NULL;
+			return true;
+		case SYNC_CONVERTED_NUMBER:
+			*text = made;
+			return is_printed(made);
+		default:
+			*text = made;
+			return true;
+	}
+}
+
+/*
+ * Whether a number of digits and a point is in the form in which it is printed.
+ */
+static bool
+is_printed(const char *digits)
+{
+	Size whole = strspn(digits, "0123456789");
+
+	return whole > 0 && (digits[0] != '0' || whole == 1) &&
+		   (digits[whole] == '\0' ||
+			(digits[whole] == '.' && digits[whole + 1] != '\0'));
 }
 
 /*
@@ -120,5 +192,9 @@ find(SyncFetch *fetch, SyncColumn *column)
 static char *
 text_of(SyncSlice *slice)
 {
-	return pnstrdup(slice->at, slice->length);
+	char *text = palloc(slice->length + 1);
+
+	memcpy(text, slice->at, slice->length);
+	text[slice->length] = '\0';
+	return text;
 }

@@ -13,6 +13,10 @@
 #include "provider/provider_records.h"
 #include "provider/provider_scan.h"
 
+static bool constant_text(SyncFetch *fetch,
+						  int i,
+						  SyncColumn *column,
+						  char **text);
 static JsonbValue *make_column(SyncFetch *fetch, SyncColumn *column);
 static SyncColumn *find_column(SyncEndpoint *endpoint, const char *name);
 
@@ -39,14 +43,8 @@ sync_provider_want(SyncFetch *fetch, List *names, bool whole)
 	fetch->wanted = NIL;
 	foreach(cell, names)
 	{
-		SyncColumn *column = find_column(fetch->endpoint, lfirst(cell));
-
-		if (column == NULL)
-		{
-			column = palloc0(sizeof(SyncColumn));
-			column->name = pstrdup(lfirst(cell));
-		}
-		fetch->wanted = lappend(fetch->wanted, column);
+		fetch->wanted =
+			lappend(fetch->wanted, sync_provider_column(fetch, lfirst(cell)));
 	}
 	fetch->scan = whole ? NULL : sync_provider_scan_prepare(fetch);
 	MemoryContextSwitchTo(caller);
@@ -59,27 +57,26 @@ sync_provider_want(SyncFetch *fetch, List *names, bool whole)
 JsonbValue *
 sync_provider_value(SyncFetch *fetch, int i)
 {
-	SyncColumn *column = list_nth(fetch->wanted, i);
 	MemoryContext caller = MemoryContextSwitchTo(fetch->record);
-	JsonbValue *value;
+	JsonbValue *value = make_column(fetch, list_nth(fetch->wanted, i));
 
-	if (fetch->endpoint->columns)
-		value = make_column(fetch, column);
-	else
-		value = sync_kit_json_member(fetch->found, column->name);
 	MemoryContextSwitchTo(caller);
 	return value;
 }
 
 /*
  * A value that is wanted of the record at hand as text, in the current memory
- * context, where it takes no conversion to get it; NULL: it is null.
+ * context, where no value has to be made for it; NULL: it is null.
  */
 bool
 sync_provider_text(SyncFetch *fetch, int i, char **text)
 {
-	return fetch->scanned &&
-		   sync_provider_slice_text(fetch, list_nth(fetch->wanted, i), text);
+	SyncColumn *column = list_nth(fetch->wanted, i);
+
+	if (!fetch->scanned)
+		return false;
+	return column->paths ? sync_provider_slice_text(fetch, column, text)
+						 : constant_text(fetch, i, column, text);
 }
 
 /*
@@ -125,15 +122,35 @@ sync_provider_record(SyncFetch *fetch)
 }
 
 /*
- * The value of one column of the record at hand, likewise.
+ * The column of that name; one that the endpoint does not have is what a record has
+ * under that name, and lives in the current memory context.
  */
-JsonbValue *
-sync_provider_field(SyncFetch *fetch, const char *name)
+SyncColumn *
+sync_provider_column(SyncFetch *fetch, const char *name)
 {
 	SyncColumn *column = find_column(fetch->endpoint, name);
 
-	return column ? make_column(fetch, column)
-				  : sync_kit_json_member(fetch->found, name);
+	if (column == NULL)
+	{
+		column = palloc0(sizeof(SyncColumn));
+		column->name = pstrdup(name);
+	}
+	return column;
+}
+
+/*
+ * The text of a column of the record at hand, in the current memory context, NULL
+ * where there is nothing.
+ */
+char *
+sync_provider_column_text(SyncFetch *fetch, SyncColumn *column)
+{
+	char *text;
+
+	if (fetch->scanned && column->paths &&
+		sync_provider_slice_text(fetch, column, &text))
+		return text;
+	return sync_kit_json_text(make_column(fetch, column));
 }
 
 /*
@@ -175,11 +192,36 @@ sync_provider_name_fetch(void *arg)
 }
 
 /*
+ * The text of a column that a template makes, which is the same for all records of
+ * a page; false where it names the time.
+ */
+static bool
+constant_text(SyncFetch *fetch, int i, SyncColumn *column, char **text)
+{
+	SyncConstant *constant = sync_provider_scan_constant(fetch->scan, i);
+
+	if (column->template_text && strstr(column->template_text, "now"))
+		return false;
+	if (!constant->made)
+	{
+		MemoryContext caller = MemoryContextSwitchTo(fetch->page);
+
+		constant->text = sync_kit_json_text(make_column(fetch, column));
+		constant->made = true;
+		MemoryContextSwitchTo(caller);
+	}
+	*text = constant->text ? pstrdup(constant->text) : NULL;
+	return true;
+}
+
+/*
  * Make a column of the record at hand.
  */
 static JsonbValue *
 make_column(SyncFetch *fetch, SyncColumn *column)
 {
+	if (column->paths == NIL && column->template_text == NULL)
+		return sync_kit_json_member(fetch->found, column->name);
 	return fetch->scanned && column->paths
 			   ? sync_provider_slice_column(fetch, column)
 			   : sync_provider_make_column(column, fetch->found, &fetch->scope);

@@ -28,9 +28,11 @@
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
+#include "utils/timestamp.h"
 
 #include "kit/kit_coerce.h"
 #include "kit/kit_expr.h"
+#include "kit/kit_iso.h"
 #include "kit/kit_uuid.h"
 #include "stage/stage_records.h"
 
@@ -55,7 +57,7 @@ typedef struct MappedColumn
 typedef struct ReadyColumn
 {
 	int field; /* -1: an expression */
-	bool is_uuid;
+	Oid plain; /* a type that is read without its input function, or 0 */
 	FmgrInfo input;
 	Oid input_argument;
 	int32 modifier;
@@ -80,6 +82,7 @@ struct SyncColumns
 };
 
 static Datum read_value(ReadyColumn *ready, char *value);
+static bool read_plain(Oid type, const char *text, Datum *value);
 static void prepare(SyncColumns *columns, SyncReading *reading);
 static void add_target(SyncColumns *columns, ResTarget *target);
 static void add_rest(SyncColumns *columns, List *names);
@@ -238,15 +241,44 @@ sync_stage_columns_fill(SyncColumns *columns,
 static Datum
 read_value(ReadyColumn *ready, char *value)
 {
-	pg_uuid_t *uuid =
-		ready->is_uuid && value ? sync_kit_uuid_read(value) : NULL;
+	Datum plain;
 
-	if (uuid)
-		return UUIDPGetDatum(uuid);
+	if (value && OidIsValid(ready->plain) &&
+		read_plain(ready->plain, value, &plain))
+		return plain;
 	return InputFunctionCall(&ready->input,
 							 value,
 							 ready->input_argument,
 							 ready->modifier);
+}
+
+/*
+ * Read a text that is in the form which values of its type have everywhere.
+ */
+static bool
+read_plain(Oid type, const char *text, Datum *value)
+{
+	pg_uuid_t *uuid;
+	TimestampTz time;
+	DateADT date;
+
+	switch (type)
+	{
+		case UUIDOID:
+			uuid = sync_kit_uuid_read(text);
+			*value = UUIDPGetDatum(uuid);
+			return uuid != NULL;
+		case DATEOID:
+			if (!sync_kit_iso_date(text, &date))
+				return false;
+			*value = DateADTGetDatum(date);
+			return true;
+		default:
+			if (!sync_kit_iso_time(text, &time))
+				return false;
+			*value = TimestampTzGetDatum(time);
+			return true;
+	}
 }
 
 /*
@@ -480,7 +512,9 @@ prepare_plain(SyncColumns *columns,
 	getTypeInputInfo(column->atttypid, &input, &ready->input_argument);
 	fmgr_info(input, &ready->input);
 	ready->modifier = column->atttypmod;
-	ready->is_uuid = column->atttypid == UUIDOID;
+	if (column->atttypid == UUIDOID || column->atttypid == DATEOID ||
+		(column->atttypid == TIMESTAMPTZOID && column->atttypmod < 0))
+		ready->plain = column->atttypid;
 	ready->field = find_field(columns, field, form);
 }
 

@@ -188,9 +188,10 @@ read_cells(SyncColumns *columns, SyncRecord *record)
 		int place = header->places[i];
 		char *cell = place >= 0 ? record->cells[place] : NULL;
 
-		if (cell)
-			fields[i].value =
-				pg_any_to_server(cell, strlen(cell), header->encoding);
+		fields[i].value =
+			cell && !header->checked
+				? pg_any_to_server(cell, strlen(cell), header->encoding)
+				: cell;
 	}
 }
 

@@ -30,6 +30,7 @@ typedef struct SyncHeader
 	int count;
 	const char **names;
 	int encoding;		  /* of the cells */
+	bool checked;		  /* they are valid in it, and it is the database's */
 	int *places;		  /* of the fields that are wanted, -1: not there */
 	SyncFieldForm *forms; /* that cells have; NULL: they are texts */
 } SyncHeader;

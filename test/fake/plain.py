@@ -5,6 +5,7 @@
                      in the body (/next) and in the header Link (/link)
 /lines?n=N           the same records, one a line
 /path/...            the segments of the path, unquoted
+/forms               a record for each form that a value may have: id, v
 /echo                what was asked, as one record
 /not-json            text
 /take/...            takes records: an array, in an envelope, in columns, in a field of a
@@ -167,6 +168,15 @@ class Api:
         return Answer([{"t": "T", "f": "F", "money": "$1,055.50", "epoch": "1767225600", "ms": 1767225600123,
                         "local": "7/4/2026 9:05", "took": "45:10", "took_ms": 2714350, "sex": 2, "empty": "",
                         "odd": "n/a", "times.official_:::start:::": 4200, "deep": {"er": [5]}}])
+
+    def get_forms(self, request):
+        numbers = "0 1 -1 -0 -0.0 0.5 1.50 40.00 1e3 1E-2 2.5e+3 12345678901234567890123 1772614500 1772614500.25 1767225600123 1e300"
+        texts = ["", " ", "T", "F", "yes", "off", "true", "$1,040.00", "$", "- 5", "-5", "-0", "--1", "007", "00", ".5", "5.", "0.50", "1,2,3",
+                 "1772614500", "-1.5", "2026-03-05", "2026-02-29", "3/5/2026 9:15", "03/05/2026 09:15", "2/30/2026 10:00", "3/5/2026 9:15x",
+                 "1:02:03.5", "45:10", "58.2", "1:2:3:4", "2026-03-05T09:15:00Z", "2026-03-05 09:15:00.123456+05:30", "now", "n/a",
+                 "a\"b", "tab\tx", "\\", "\u00e9", "e\u0301", "x" * 300]
+        values = "null true false".split() + numbers.split() + [json.dumps(t) for t in texts] + ['"\u00e9"', '{"a": [1, "b"]}', "[1, 2]", "[]"]
+        return Answer("[%s]" % ", ".join('{"id": %d, "v": %s}' % (n, v) for n, v in enumerate(values)), kind="application/json")
 
     def get_names(self, request):
         return Answer({"names": ["a", "b c", "d/e"]})

@@ -170,6 +170,36 @@ fails_like(q{SELECT sync_create_stream('q', 'bare', '{id}', 'SELECT 1 AS id'); S
 my $exported = $node->safe_psql('postgres', q{SELECT line FROM sync_export() AS line WHERE line ~ 'mapped|''rows'''});
 like($exported, qr/endpoint => 'plain_rows',.*params => '\{"last": 50\}',.*tenant_column => 'timing_partner_id'/s, 'streams from endpoints are exported');
 
+# a value is the same, however it is read: record by record, or in one pass over the page
+
+my %forms = (plain => '"$.v"', id => '"$.id"', constant => '{"value": "in {param.zone}"}', number_of => '{"value": "1.50", "convert": "number"}',
+	local => '{"path": "$.v", "convert": "time", "format": "MM/DD/YYYY HH24:MI", "zone": "America/New_York"}',
+	mapped => '{"path": "$.v", "convert": "map", "map": {"T": "yes", "1": 1}, "otherwise": null}',
+	map { ("as_$_" => qq({"path": "\$.v", "convert": "$_"})) } qw(text boolean number epoch epoch_ms time duration duration_ms json));
+my $forms = join(', ', map { qq("$_": $forms{$_}) } sort keys %forms);
+my $texts = join(', ', map { "$_ text" . ($_ eq 'id' ? ' PRIMARY KEY' : '') } sort keys %forms);
+$node->safe_psql('postgres', qq{
+	INSERT INTO sync_endpoints (endpoint_name, provider_name, path, params, columns, key) VALUES ('plain_forms', 'plain', '/forms', '{"zone": {"default": "Z"}}', '{$forms}', '{id}');
+	CREATE TABLE forms ($texts);
+	SELECT sync_create_stream('forms', 'forms', endpoint => 'plain_forms')});
+is_run(q{'forms'}, '64|64|0|0|0|0', 'values of many forms are read');
+is_sql(q{SELECT count(DISTINCT forms.id), string_agg(key || ' of ' || (row ->> 'plain') || ': ' || coalesce(value, 'NULL') || ' for ' || coalesce(row ->> key, 'NULL'), '; ')
+	FILTER (WHERE row ->> key IS DISTINCT FROM value) FROM sync_fetch('plain_forms', max_rows => NULL) AS row JOIN forms ON forms.id = row ->> 'id', jsonb_each_text(to_jsonb(forms))},
+	'64|', 'and are what they are to sync_fetch');
+is_sql(q{SELECT plain, as_number, as_boolean, as_epoch, local FROM forms WHERE plain IN ('$1,040.00', 'T', '1772614500', '3/5/2026 9:15') ORDER BY id::int OFFSET 1},
+	"T|T|true|T|T\n\$1,040.00|1040.00|\$1,040.00|\$1,040.00|\$1,040.00\n1772614500|1772614500|1772614500|2026-03-04T08:55:00+00:00|1772614500\n3/5/2026 9:15|3/5/2026 9:15|3/5/2026 9:15|3/5/2026 9:15|2026-03-05T14:15:00+00:00",
+	'each as its column says');
+
+# dates and times are what PostgreSQL reads
+
+$node->safe_psql('postgres', q{
+	CREATE TABLE times (id int PRIMARY KEY, plain text, "time" timestamptz, short timestamptz(0), "date" date);
+	SELECT sync_create_stream('times', 'times', endpoint => 'plain_forms', columns => 'id, plain, plain AS "time", plain AS short, plain AS "date"', max_rejects => 1000);
+	CREATE FUNCTION reads(text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN PERFORM $1::timestamptz, $1::date; RETURN true; EXCEPTION WHEN data_exception THEN RETURN false; END $$});
+run_of(q{'times'});
+is_sql(q{SELECT count(*) > 5, count(*) FILTER (WHERE plain ~ '^20'), count(*) FILTER (WHERE (time, short, date) IS DISTINCT FROM (plain::timestamptz, plain::timestamptz(0), plain::date)) FROM times WHERE plain <> 'now'}, 't|3|0', 'those that it reads');
+is_sql(q{SELECT count(*) FROM forms WHERE reads(plain) IS DISTINCT FROM (id::int IN (SELECT id FROM times))}, '0', 'and no others');
+
 # a run stops at once
 
 $fake->set(slow_ms => 60000);
