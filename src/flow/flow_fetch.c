@@ -231,6 +231,9 @@ open_part(SyncEndpointReader *reader, SyncEndpointPart *part)
 						   sync_flow_endpoint_params(stream, part->endpoint),
 						   stream->endpoint->tenant,
 						   NULL);
+	/* rows that are appended are written between those that come */
+	if (stream->mode != SYNC_MODE_APPEND)
+		sync_provider_read_ahead(part->fetch);
 }
 
 /*

@@ -32,8 +32,8 @@ static SyncFetchStep take_step(SyncFetch *fetch, Jsonb **record, int64 *wait_ms)
 static bool hand_out(SyncFetch *fetch, Jsonb **record);
 static bool read_line(SyncFetch *fetch);
 static bool send_request(SyncFetch *fetch, int64 *wait_ms);
+static void clear_page(SyncFetch *fetch);
 static void take_answer(SyncFetch *fetch);
-static bool is_json(const char *text, int status);
 static void take_document(SyncFetch *fetch,
 						  JsonbValue *document,
 						  const char *text);
@@ -89,6 +89,8 @@ sync_provider_advance(SyncFetch *fetch)
 {
 	int64 wait_ms;
 
+	if (fetch->transfer)
+		sync_provider_drive_ahead(fetch);
 	for (;;)
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -182,6 +184,7 @@ take_step(SyncFetch *fetch, Jsonb **record, int64 *wait_ms)
 		}
 		else if (fetch->begun && fetch->pager.more)
 		{
+			clear_page(fetch);
 			if (!send_request(fetch, wait_ms))
 				return SYNC_FETCH_WAIT;
 		}
@@ -282,11 +285,7 @@ send_request(SyncFetch *fetch, int64 *wait_ms)
 	if (!sync_provider_token_ready(fetch))
 		return false;
 
-	MemoryContextReset(fetch->page);
 	MemoryContextReset(fetch->sent);
-	fetch->records = NIL;
-	fetch->scanned = false;
-	fetch->record_at = 0;
 	*wait_ms = sync_provider_limit_wait(fetch);
 	if (*wait_ms > 0)
 	{
@@ -300,11 +299,23 @@ send_request(SyncFetch *fetch, int64 *wait_ms)
 	fetch->request->on_send_arg = fetch;
 	fetch->transfer = sync_http_start(fetch->request);
 	MemoryContextSwitchTo(fetch->scratch);
-	fetch->handed_out = 0;
 	fetch->counts.requests++;
 	fetch->counts.sent_bytes += fetch->request->body_length;
 	sync_provider_set_items(fetch, SYNC_ITEM_UNKNOWN);
 	return true;
+}
+
+/*
+ * Forget the page before, all of whose records were handed out.
+ */
+static void
+clear_page(SyncFetch *fetch)
+{
+	MemoryContextReset(fetch->page);
+	fetch->records = NIL;
+	fetch->scanned = false;
+	fetch->record_at = 0;
+	fetch->handed_out = 0;
 }
 
 /*
@@ -322,6 +333,7 @@ take_answer(SyncFetch *fetch)
 	Size length;
 	char *text;
 
+	clear_page(fetch);
 	MemoryContextSwitchTo(fetch->page);
 	if (!sync_http_was_sent(transfer))
 		sync_provider_set_items(fetch, SYNC_ITEM_WAITING);
@@ -356,7 +368,7 @@ take_answer(SyncFetch *fetch)
 	}
 
 	text = sync_http_text(transfer, &length);
-	if (is_json(text, status))
+	if (sync_provider_is_json(text, status))
 		document = sync_kit_json_value(sync_provider_read_page(fetch, text));
 	verdict =
 		sync_provider_judge(fetch->endpoint,
@@ -390,20 +402,6 @@ take_answer(SyncFetch *fetch)
 }
 
 /*
- * Is a body to be read as JSON?  Where all went well, one that begins like it
- * has to be; otherwise it is read only where it is.
- */
-static bool
-is_json(const char *text, int status)
-{
-	char first = text[strspn(text, " \t\r\n")];
-
-	if (first != '{' && first != '[')
-		return false;
-	return status / 100 == 2 || sync_kit_json_is_valid(text);
-}
-
-/*
  * Take the records of a page that came.
  */
 static void
@@ -421,17 +419,21 @@ take_document(SyncFetch *fetch, JsonbValue *document, const char *text)
 }
 
 /*
- * A page came: its request is done with.
+ * A page came: its request is done with, and maybe the next one is sent.
  */
 static void
 settle_page(SyncFetch *fetch)
 {
+	int64 wait_ms;
+
 	fetch->counts.pages++;
 	fetch->tries = 0;
 	fetch->authenticated = false;
 	sync_http_end(fetch->transfer);
 	fetch->transfer = NULL;
 	sync_provider_limit_release(fetch);
+	if (sync_provider_asks_ahead(fetch))
+		(void) send_request(fetch, &wait_ms);
 }
 
 /*

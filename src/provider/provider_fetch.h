@@ -63,6 +63,7 @@ struct SyncFetch
 	List *validators;			 /* SyncValidator, of answers that came */
 	int64 unchanged;			 /* pages that are as they were */
 	struct SyncKeeping *keeping; /* NULL: pages are not kept */
+	bool reads_ahead;			 /* see sync_provider_read_ahead */
 
 	/* what it asks */
 	SyncPager pager;

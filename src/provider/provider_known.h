@@ -2,7 +2,7 @@
  *
  * provider_known.h
  *	  What is known of an endpoint before it is asked: how far it was read, and
- *	  which of its answers; and pages that are kept.
+ *	  which of its answers; pages that are kept, and requests that go ahead.
  *
  *-------------------------------------------------------------------------
  */
@@ -40,5 +40,9 @@ extern void sync_provider_keep_line(SyncFetch *fetch,
 extern void sync_provider_keep_anew(SyncFetch *fetch);
 extern void sync_provider_go_on(SyncFetch *fetch);
 extern bool sync_provider_next_kept(SyncFetch *fetch);
+
+/* in provider_ahead.c */
+extern bool sync_provider_asks_ahead(SyncFetch *fetch);
+extern void sync_provider_drive_ahead(SyncFetch *fetch);
 
 #endif /* PROVIDER_KNOWN_H */

@@ -24,6 +24,20 @@ static bool fits(SyncOutcomeRule *rule,
 static SyncOutcome by_status(int status);
 
 /*
+ * Is a body to be read as JSON?  Where all went well, one that begins like it
+ * has to be; otherwise it is read only where it is.
+ */
+bool
+sync_provider_is_json(const char *text, int status)
+{
+	char first = text[strspn(text, " \t\r\n")];
+
+	if (first != '{' && first != '[')
+		return false;
+	return status / 100 == 2 || sync_kit_json_is_valid(text);
+}
+
+/*
  * Judge an answer.  "document" is its body as JSON, NULL where it is none;
  * "wait" the header that says how long to wait, or NULL.
  */

@@ -53,6 +53,9 @@ extern bool sync_provider_is_by_parent(SyncEndpoint *endpoint);
 extern void sync_provider_set_marks(SyncFetch *fetch, List *marks);
 extern List *sync_provider_marks(SyncFetch *fetch);
 
+/* in provider_ahead.c */
+extern void sync_provider_read_ahead(SyncFetch *fetch);
+
 /* in provider_validator.c */
 extern void sync_provider_set_validators(SyncFetch *fetch,
 										 List *validators,

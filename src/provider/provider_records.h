@@ -46,6 +46,7 @@ extern Jsonb *sync_provider_make_columns(List *columns,
 extern JsonbValue *sync_provider_make_column(SyncColumn *column,
 											 JsonbValue *record,
 											 SyncScope *scope);
+extern bool sync_provider_is_json(const char *text, int status);
 extern SyncVerdict sync_provider_judge(SyncEndpoint *endpoint,
 									   int status,
 									   const char *body,

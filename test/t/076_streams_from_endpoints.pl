@@ -10,6 +10,7 @@ use PostgreSQL::Test::Utils;
 use SyncFake;
 use SyncTest;
 use Test::More;
+use Time::HiRes 'usleep';
 
 my $folder = PostgreSQL::Test::Utils::tempdir();
 my $node = start_node('http', "sync_ext.http_private_networks = '127.0.0.0/8'\nsync_ext.credential_key_file = '$folder/key'");
@@ -199,6 +200,35 @@ $node->safe_psql('postgres', q{
 run_of(q{'times'});
 is_sql(q{SELECT count(*) > 5, count(*) FILTER (WHERE plain ~ '^20'), count(*) FILTER (WHERE (time, short, date) IS DISTINCT FROM (plain::timestamptz, plain::timestamptz(0), plain::date)) FROM times WHERE plain <> 'now'}, 't|3|0', 'those that it reads');
 is_sql(q{SELECT count(*) FROM forms WHERE reads(plain) IS DISTINCT FROM (id::int IN (SELECT id FROM times))}, '0', 'and no others');
+
+# the next page is asked for while the records of one are read, unless these are written meanwhile
+
+$node->safe_psql('postgres', q{
+	INSERT INTO sync_endpoints (endpoint_name, provider_name, path, params, query, page, records, columns, key) SELECT 'plain_large', provider_name, path, params, query, page || '{"size": 2000}',
+		records, columns, key FROM sync_endpoints WHERE endpoint_name = 'plain_rows';
+	CREATE TABLE large (id int PRIMARY KEY, name text);
+	CREATE TABLE large_log (LIKE large);
+	CREATE FUNCTION held(text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN IF $1 = 'row 1' THEN PERFORM pg_advisory_xact_lock(76); END IF; RETURN $1; END $$;
+	SELECT sync_create_stream('large', 'large', endpoint => 'plain_large', columns => 'id, held(name) AS name', params => '{"last": 5000}');
+	SELECT sync_create_stream('large_log', 'large_log', endpoint => 'plain_large', columns => 'id, held(name) AS name', params => '{"last": 5000}', mode => 'append')});
+for my $case ([ large => 2 ], [ large_log => 1 ])
+{
+	my ($stream, $expected) = @$case;
+	my $holder = start_sql($node, 'postgres', q{SELECT pg_advisory_lock(76); SELECT pg_sleep(180)});
+	$node->poll_query_until('postgres', q{SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND objid = 76 AND granted}) or die 'nobody holds the lock';
+	$fake->clear;
+	my $run = start_sql($node, 'postgres', "SELECT rows_read, inserted FROM sync_run('$stream')");
+	$node->poll_query_until('postgres', q{SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND objid = 76 AND NOT granted}) or die 'no run waits';
+	for (1 .. 1800) { last if scalar($fake->log) >= $expected; usleep(100_000) }
+	is(scalar($fake->log), $expected, "$stream: requests that were made when the first record was looked at");
+	$node->safe_psql('postgres', q{SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND objid = 76 AND granted});
+	finish_sql($holder);
+	is((finish_sql($run))[0], '5000|5000', "$stream: all are there");
+	is(scalar($fake->log), 3, "$stream: no page was asked for twice, nor one too many");
+}
+$fake->clear;
+is_sql(q{SELECT count(*) FROM sync_fetch('plain_rows', '{"last": 50}', max_rows => 5)}, 5, 'who wants some records');
+is(scalar($fake->log), 1, 'asks for their page alone');
 
 # a run stops at once
 
