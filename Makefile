@@ -77,6 +77,7 @@ REGRESS += streams streams_define streams_target streams_types streams_rejects
 REGRESS += streams_convert
 REGRESS += streams_edges
 REGRESS += streams_load streams_path streams_deferred streams_foresee
+REGRESS += streams_nested streams_operators
 REGRESS += checks checks_look undo undo_refused undo_types backfill export
 REGRESS += streams_group
 REGRESS += history_outcome

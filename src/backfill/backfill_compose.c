@@ -13,14 +13,15 @@
 
 #include "access/htup_details.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
-#include "utils/typcache.h"
 
 #include "backfill/backfill.h"
 #include "kit/kit_expr.h"
 #include "kit/kit_ident.h"
+#include "kit/kit_order.h"
 #include "kit/kit_spi.h"
 
 /* The parts that rows lie in; $1 is the table */
@@ -145,26 +146,20 @@ target(SyncBackfill *backfill)
 }
 
 /*
- * The condition that a row is to be filled and is not right.  A type without
- * equality is compared as text.
+ * The condition that a row is to be filled and is not right, by the equality of
+ * its type, which IS DISTINCT FROM would look for in the search_path.  A type
+ * without one is compared as text.
  */
 static char *
 not_right(SyncBackfill *backfill)
 {
 	const char *column = sync_kit_quote(backfill->column);
 	char *wanted;
+	char *value;
 	Oid type;
 	int32 typmod;
 	Oid collation;
-	const char *cast = "";
 
-	get_atttypetypmodcoll(backfill->relation,
-						  get_attnum(backfill->relation, backfill->column),
-						  &type,
-						  &typmod,
-						  &collation);
-	if (!OidIsValid(lookup_type_cache(type, TYPECACHE_EQ_OPR)->eq_opr))
-		cast = "::pg_catalog.text";
 	if (backfill->condition)
 		wanted = psprintf("(\n%s\n) AND ", backfill->condition);
 	else
@@ -174,16 +169,32 @@ not_right(SyncBackfill *backfill)
 						wanted,
 						column,
 						backfill->expression);
-	return psprintf("%s%s%s IS DISTINCT FROM CAST((\n%s\n) AS %s)%s",
+
+	get_atttypetypmodcoll(backfill->relation,
+						  get_attnum(backfill->relation, backfill->column),
+						  &type,
+						  &typmod,
+						  &collation);
+	value = psprintf("CAST((\n%s\n) AS %s)",
+					 backfill->expression,
+					 format_type_extended(type,
+										  typmod,
+										  FORMAT_TYPE_TYPEMOD_GIVEN |
+											  FORMAT_TYPE_FORCE_QUALIFY));
+	if (!sync_kit_order_has_equality(type))
+	{
+		column = psprintf("%s::pg_catalog.text", column);
+		value = psprintf("%s::pg_catalog.text", value);
+		type = TEXTOID;
+	}
+	return psprintf("%sNOT coalesce(%s %s %s, %s IS NOT DISTINCT FROM NULL"
+					" AND %s IS NOT DISTINCT FROM NULL)",
 					wanted,
 					column,
-					cast,
-					backfill->expression,
-					format_type_extended(type,
-										 typmod,
-										 FORMAT_TYPE_TYPEMOD_GIVEN |
-											 FORMAT_TYPE_FORCE_QUALIFY),
-					cast);
+					sync_kit_order_equality(type),
+					value,
+					column,
+					value);
 }
 
 /*

@@ -11,9 +11,12 @@
 #include "postgres.h"
 
 #include "lib/stringinfo.h"
+#include "parser/parse_coerce.h"
+#include "utils/lsyscache.h"
 
 #include "check/check.h"
 #include "kit/kit_ident.h"
+#include "kit/kit_order.h"
 #include "kit/kit_words.h"
 
 static char *failing_condition(SyncCheck *check, SyncCheckSubject *subject);
@@ -21,6 +24,11 @@ static void append_any_null(StringInfo sql, SyncCheck *check);
 static void append_orphan(StringInfo sql,
 						  SyncCheck *check,
 						  SyncCheckSubject *subject);
+static const char *equality(SyncCheckSubject *subject,
+							const char *column,
+							SyncCheck *check,
+							const char *parent_column);
+static Oid column_type(const char *table, const char *column);
 static char *repeated_values(SyncCheck *check, SyncCheckSubject *subject);
 
 /*
@@ -37,7 +45,7 @@ sync_check_compose_count(SyncCheck *check, SyncCheckSubject *subject)
 							check->condition);
 		case SYNC_CHECK_UNIQUE:
 			return psprintf("SELECT (SELECT pg_catalog.count(*) FROM %s),"
-							" coalesce(pg_catalog.sum(n - 1), 0)"
+							" coalesce(pg_catalog.sum(n OPERATOR(pg_catalog.-) 1), 0)"
 							" FROM (SELECT pg_catalog.count(*) AS n FROM %s) AS repeated",
 							subject->table,
 							repeated_values(check, subject));
@@ -142,12 +150,49 @@ append_orphan(StringInfo sql, SyncCheck *check, SyncCheckSubject *subject)
 					 check->parent);
 	forboth(child, check->columns, parent, parents)
 		appendStringInfo(sql,
-						 "%ssync_parent.%s = %s.%s",
+						 "%ssync_parent.%s %s %s.%s",
 						 foreach_current_index(child) > 0 ? " AND " : "",
 						 sync_kit_quote(lfirst(parent)),
+						 equality(subject, lfirst(child), check, lfirst(parent)),
 						 subject->table,
 						 sync_kit_quote(lfirst(child)));
 	appendStringInfoChar(sql, ')');
+}
+
+/*
+ * The operator by which a row of the parent is found, whatever the search_path
+ * has: as of a constraint that of the parent's column, where the other one can be
+ * taken for it.
+ */
+static const char *
+equality(SyncCheckSubject *subject,
+		 const char *column,
+		 SyncCheck *check,
+		 const char *parent_column)
+{
+	Oid child = column_type(subject->table, column);
+	Oid parent = column_type(check->parent, parent_column);
+
+	if (OidIsValid(child) && OidIsValid(parent) &&
+		!can_coerce_type(1, &child, &parent, COERCION_IMPLICIT))
+		parent = child;
+	/* the statement itself says what is wrong */
+	if (!OidIsValid(parent) || !sync_kit_order_has_equality(parent))
+		return "=";
+	return sync_kit_order_equality(parent);
+}
+
+/*
+ * The type of a column; InvalidOid where there is none of that name.
+ */
+static Oid
+column_type(const char *table, const char *column)
+{
+	Oid relation = sync_kit_find_relation(table, "the table of a check");
+	AttrNumber number = get_attnum(relation, column);
+
+	return number == InvalidAttrNumber ? InvalidOid
+									   : get_atttype(relation, number);
 }
 
 /*
@@ -160,7 +205,7 @@ repeated_values(SyncCheck *check, SyncCheckSubject *subject)
 
 	initStringInfo(&nulls);
 	append_any_null(&nulls, check);
-	return psprintf("%s WHERE NOT (%s) GROUP BY %s HAVING pg_catalog.count(*) > 1",
+	return psprintf("%s WHERE NOT (%s) GROUP BY %s HAVING pg_catalog.count(*) OPERATOR(pg_catalog.>) 1",
 					subject->table,
 					nulls.data,
 					sync_kit_list_names(check->columns));

@@ -44,7 +44,9 @@ sync_check_coverage(Oid relation,
 	check_columns(relation, list_make1((char *) column));
 	(void)
 		sync_kit_spi_run(psprintf("SELECT total, present,"
-								  " pg_catalog.round(100.0 * present / nullif(total, 0), 2)"
+								  " CASE WHEN total OPERATOR(pg_catalog.>) 0 THEN"
+								  " pg_catalog.round(100.0 OPERATOR(pg_catalog.*) present"
+								  " OPERATOR(pg_catalog./) total, 2) END"
 								  " FROM (SELECT pg_catalog.count(*) AS total,"
 								  " pg_catalog.count(CASE WHEN %s IS NOT NULL THEN 1 END) AS present"
 								  " FROM %s) AS counted",
@@ -95,7 +97,7 @@ sync_check_duplicates(Oid relation,
 	(void) sync_kit_spi_run(
 		psprintf("SELECT pg_catalog.jsonb_build_object(%s), pg_catalog.count(*), %s"
 				 " FROM %s WHERE %s GROUP BY %s"
-				 " HAVING pg_catalog.count(*) > 1"
+				 " HAVING pg_catalog.count(*) OPERATOR(pg_catalog.>) 1"
 				 " ORDER BY pg_catalog.count(*) DESC, %s LIMIT %d",
 				 object.data,
 				 has_places(relation)

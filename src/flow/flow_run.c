@@ -14,6 +14,7 @@
 #include "access/xact.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
+#include "utils/rel.h"
 #include "utils/snapmgr.h"
 
 #include "flow/flow_endpoint.h"
@@ -118,6 +119,8 @@ sync_flow_run_open(SyncFlowRun *work)
 void
 sync_flow_run_lock(SyncFlowRun *work)
 {
+	sync_history_writes(work->run,
+						RelationGetRelid(work->flow->target->relation));
 	sync_shmem_progress_phase(SYNC_PHASE_WAITING, -1, false);
 	sync_merge_lock_target(work->flow->target);
 }

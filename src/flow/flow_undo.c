@@ -135,6 +135,7 @@ open_undo(UndoWork *work)
 	undo->target = sync_merge_open_target(undo->undone->target);
 	if (work->dry_run)
 		return;
+	sync_history_writes(work->run, RelationGetRelid(undo->target->relation));
 	sync_shmem_progress_phase(SYNC_PHASE_WAITING, -1, false);
 	sync_merge_lock_target(undo->target);
 	(void) sync_kit_spi_run(psprintf("LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE",

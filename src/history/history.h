@@ -20,9 +20,11 @@
 /* A run under way; the strings belong to the caller */
 typedef struct SyncRun
 {
-	struct SyncRun *outer;	 /* the one that it is part of; for its guard */
-	const char *operation;	 /* what kind of run, as "progress" */
-	const char *subject;	 /* what for; NULL: everything */
+	struct SyncRun *outer;	/* the one that it is part of; for its guard */
+	struct SyncRun *within; /* the one in the middle of which it began */
+	Oid writes;				/* the table, once sync_history_writes was called */
+	const char *operation;	/* what kind of run, as "progress" */
+	const char *subject;	/* what for; NULL: everything */
 	const char *environment; /* where: the setting, or a server's name */
 	const char *run_by;		 /* the role it runs as */
 	const char *tenant;		 /* whom for; NULL: nobody */
@@ -92,15 +94,11 @@ typedef struct SyncAttempt
 /* Is told of attempts whose history was just written, in the same transaction */
 typedef void (*SyncAttemptsHook)(List *attempts);
 
-/*
- * Is told of the row of a run that failed, a JSON object, in the transaction that
- * has written it
- */
+/* Is told of the JSON row of a failed run, in the transaction that wrote it */
 typedef void (*SyncFailedHook)(const char *row);
 
 /* in history_record.c */
 extern void sync_history_part_of(const char *job);
-extern void sync_history_start(SyncRun *run, const char *operation);
 extern int64 sync_history_succeeded(const SyncRun *run);
 extern char *sync_history_failed_row(const SyncRun *run,
 									 const ErrorData *error);
@@ -127,7 +125,9 @@ extern char *sync_history_of_tenant(ParamListInfo params);
 extern char *sync_history_given_up_task(int64 queue_id);
 
 /* in history_guard.c */
+extern void sync_history_start(SyncRun *run, const char *operation);
 extern void sync_history_guard(SyncRun *run, void (*work)(void *arg), void *arg);
+extern void sync_history_writes(SyncRun *run, Oid relation);
 
 /* in history_slot.c */
 extern int sync_history_slot_read(Oid schema);

@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * history_guard.c
- *	  Seeing to it that a run that fails leaves its row in history.
+ *	  Beginning runs, and seeing to it that one that fails leaves its row in
+ *	  history.
  *
  *-------------------------------------------------------------------------
  */
@@ -9,15 +10,31 @@
 
 #include "miscadmin.h"
 #include "storage/ipc.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/timestamp.h"
 
 #include "history/history.h"
 
-/* the run at work, for record_exit; set by sync_history_guard */
+/* the innermost run at work; set by sync_history_guard */
 static SyncRun *guarded = NULL;
 
 static void watch_exit(void);
 static void record_exit(int code, Datum arg);
+
+/*
+ * Begin a run of the given kind: what is true of it from the start, in the
+ * current memory context.
+ */
+void
+sync_history_start(SyncRun *run, const char *operation)
+{
+	memset(run, 0, sizeof(*run));
+	run->operation = operation;
+	run->run_by = GetUserNameFromId(GetUserId(), false);
+	run->started_at = GetCurrentTimestamp();
+	run->within = guarded;
+}
 
 /*
  * Do the "work" of a run.  Where it raises, or the session is told to end
@@ -49,6 +66,26 @@ sync_history_guard(SyncRun *run, void (*work)(void *arg), void *arg)
 		ReThrowError(error);
 	}
 	PG_END_TRY();
+}
+
+/*
+ * Note which table a run is about to write.  Raises where one that it began in the
+ * middle of, by a trigger or in a query, writes the same one: it has compared by
+ * now, or will compare with what this one leaves half done.
+ */
+void
+sync_history_writes(SyncRun *run, Oid relation)
+{
+	for (SyncRun *outer = run->within; outer; outer = outer->outer)
+		if (outer->writes == relation)
+			ereport(ERROR,
+					errcode(ERRCODE_OBJECT_IN_USE),
+					errmsg("table \"%s\" is being written by the run of %s \"%s\" that this one is part of",
+						   get_rel_name(relation),
+						   outer->operation,
+						   outer->subject),
+					errhint("Look for what begins a run in the middle of it: a trigger, or a function in a query."));
+	run->writes = relation;
 }
 
 /*

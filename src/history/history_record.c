@@ -35,19 +35,6 @@ sync_history_part_of(const char *job)
 }
 
 /*
- * Begin a run of the given kind: what is true of it from the start, in the
- * current memory context.
- */
-void
-sync_history_start(SyncRun *run, const char *operation)
-{
-	memset(run, 0, sizeof(*run));
-	run->operation = operation;
-	run->run_by = GetUserNameFromId(GetUserId(), false);
-	run->started_at = GetCurrentTimestamp();
-}
-
-/*
  * Write the row of a run that succeeded; it commits with the run.  Returns the
  * identity of the row.
  */

@@ -125,6 +125,15 @@ sync_kit_order_column(const char *expression, Form_pg_attribute column)
 }
 
 /*
+ * Whether values of that type can be equal at all.
+ */
+bool
+sync_kit_order_has_equality(Oid type)
+{
+	return OidIsValid(lookup_type_cache(type, TYPECACHE_EQ_OPR)->eq_opr);
+}
+
+/*
  * The operator by which two keys of that type are equal, to be written into
  * SQL whatever the search_path is.  Lives in the current memory context.
  */

@@ -30,6 +30,7 @@ extern const char *sync_kit_order_clause(const char *expression, Oid type);
 extern bool sync_kit_order_is_by_bytes(Form_pg_attribute column);
 extern const char *sync_kit_order_column(const char *expression,
 										 Form_pg_attribute column);
+extern bool sync_kit_order_has_equality(Oid type);
 extern const char *sync_kit_order_equality(Oid type);
 extern const char *sync_kit_order_operator(Oid operator);
 
