@@ -273,5 +273,5 @@ list_columns(SyncTarget *target)
 							 names.len > 0 ? ", " : "",
 							 NameStr(column->attname));
 	}
-	return names.data;
+	return names.len > 0 ? names.data : "no columns";
 }

@@ -15,7 +15,9 @@
  */
 #include "postgres.h"
 
+#include <ctype.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -50,7 +52,6 @@ typedef struct ConnectOptions
 	const char *keywords[OPTIONS_MAX];
 	const char *values[OPTIONS_MAX];
 	int count;
-	int timeout_s; /* 0: wait for ever */
 	bool has_password;
 	bool needs_password;
 } ConnectOptions;
@@ -65,7 +66,8 @@ static void add_option(ConnectOptions *options,
 					   const char *keyword,
 					   const char *value);
 static bool is_libpq_option(const PQconninfoOption *known, const char *name);
-static void wait_connected(SyncRemote *remote, int timeout_s);
+static int timeout_s(SyncRemote *remote);
+static void wait_connected(SyncRemote *remote, int limit_s);
 static void report_not_connected(SyncRemote *remote, const char *reason);
 static void ignore_notice(void *arg, const PGresult *notice);
 static bool peer_answers(int socket);
@@ -108,7 +110,7 @@ sync_remote_connect(SyncRemote *remote)
 				errmsg("out of memory"),
 				errdetail("Connecting to server \"%s\".", remote->server));
 	}
-	wait_connected(remote, options.timeout_s);
+	wait_connected(remote, timeout_s(remote));
 	if (PQsetnonblocking(remote->conn, 1) != 0)
 		report_not_connected(remote, PQerrorMessage(remote->conn));
 	PQsetNoticeReceiver(remote->conn, ignore_notice, NULL);
@@ -222,16 +224,13 @@ collect_options(ConnectOptions *options,
 				errdetail("Reading the options that libpq knows."));
 
 	memset(options, 0, sizeof(*options));
-	options->timeout_s = CONNECT_TIMEOUT_S;
 	options->needs_password = !superuser() && !waives_password(server, mapping);
 
 	foreach(cell, list_concat_copy(server->options, mapping->options))
 	{
 		DefElem *option = lfirst_node(DefElem, cell);
 
-		if (strcmp(option->defname, "connect_timeout") == 0)
-			options->timeout_s = atoi(defGetString(option));
-		else if (is_libpq_option(known, option->defname))
+		if (is_libpq_option(known, option->defname))
 		{
 			if (strcmp(option->defname, "password") == 0)
 				options->has_password = defGetString(option)[0] != '\0';
@@ -294,15 +293,51 @@ is_libpq_option(const PQconninfoOption *known, const char *name)
 }
 
 /*
+ * How long to wait for the connection, as libpq has found it in the options, in a
+ * service or in its environment; 0: for ever.  libpq itself looks at it only
+ * where it waits.
+ */
+static int
+timeout_s(SyncRemote *remote)
+{
+	PQconninfoOption *options = PQconninfo(remote->conn);
+	char text[64] = "";
+	char *end;
+	bool valid;
+	long seconds;
+
+	for (PQconninfoOption *o = options; o && o->keyword; o++)
+		if (strcmp(o->keyword, "connect_timeout") == 0 && o->val)
+			snprintf(text, sizeof(text), "%s", o->val);
+	PQconninfoFree(options);
+	if (text[0] == '\0')
+		return CONNECT_TIMEOUT_S;
+
+	errno = 0;
+	seconds = strtol(text, &end, 10);
+	valid = end > text && errno == 0 && seconds <= INT_MAX;
+	while (isspace((unsigned char) *end))
+		end++;
+	if (!valid || *end != '\0')
+		ereport(ERROR,
+				errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+				errmsg("option connect_timeout of server \"%s\" is not valid: \"%s\"",
+					   remote->server,
+					   text),
+				errhint("It is a whole number of seconds; 0 waits for ever."));
+	return seconds > 0 ? (int) seconds : 0;
+}
+
+/*
  * Wait until the connection stands.  Raises when it does not, when the time
  * is over, or when this session is interrupted.
  */
 static void
-wait_connected(SyncRemote *remote, int timeout_s)
+wait_connected(SyncRemote *remote, int limit_s)
 {
 	PostgresPollingStatusType status = PGRES_POLLING_WRITING;
 	TimestampTz deadline =
-		TimestampTzPlusMilliseconds(GetCurrentTimestamp(), timeout_s * 1000L);
+		TimestampTzPlusMilliseconds(GetCurrentTimestamp(), limit_s * 1000L);
 	static uint32 wait_event = 0;
 
 	if (wait_event == 0)
@@ -318,7 +353,7 @@ wait_connected(SyncRemote *remote, int timeout_s)
 
 		events |= status == PGRES_POLLING_READING ? WL_SOCKET_READABLE
 												  : WL_SOCKET_WRITEABLE;
-		if (timeout_s > 0)
+		if (limit_s > 0)
 		{
 			events |= WL_TIMEOUT;
 			left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(),
@@ -326,7 +361,7 @@ wait_connected(SyncRemote *remote, int timeout_s)
 			if (left <= 0)
 				report_not_connected(remote,
 									 psprintf("no answer within %d s (connect_timeout)",
-											  timeout_s));
+											  limit_s));
 		}
 
 		rc = WaitLatchOrSocket(MyLatch,

@@ -26,14 +26,25 @@ struct SyncCsvReader
 	const char *path;
 	CopyFromState copy;
 	SyncHeader header;
-	char last; /* byte that was read */
+	char last;	 /* byte that was read */
+	int64 fed;	 /* bytes that were read */
+	int64 *nuls; /* where those of them were zero that no record has taken */
+	int nnuls;
+	int taken; /* so many of these were taken by now */
 };
+
+/* so long may a record be, as one of JSON */
+#define RECORD_MB_MAX 256
+
+#define NULS_A_STEP 1024
 
 /* what feed_copy reads; set before each call into the COPY code */
 static SyncCsvReader *feeding = NULL;
 
 static CopyFromState begin_copy(SyncCsvReader *reader, SyncFileFormat *format);
 static int feed_copy(void *buffer, int least, int most);
+static void stand_in(SyncCsvReader *reader, char *buffer, int length);
+static bool take_nuls(SyncCsvReader *reader);
 static bool read_cells(SyncCsvReader *reader, char ***cells, int *ncells);
 static void check_end(SyncCsvReader *reader);
 static void read_header(SyncCsvReader *reader);
@@ -51,6 +62,7 @@ sync_stage_csv_open(SyncBytes *bytes, const char *path, SyncFileFormat *format)
 	reader->bytes = bytes;
 	reader->path = path;
 	reader->header.encoding = format->encoding;
+	reader->nuls = palloc(NULS_A_STEP * sizeof(int64));
 	feeding = reader;
 	reader->copy = begin_copy(reader, format);
 	if (format->header == NIL)
@@ -97,6 +109,7 @@ sync_stage_csv_next(SyncCsvReader *reader, SyncRecord *record)
 		}
 	} while (reader->header.count > 1 && ncells == 1 &&
 			 reader->copy->line_buf.len == 0);
+	record->nul = take_nuls(reader);
 	record->cells = cells;
 	record->ncells = ncells;
 	record->header = &reader->header;
@@ -141,9 +154,57 @@ feed_copy(void *buffer, int least, int most)
 {
 	int length = sync_kit_bytes_read(feeding->bytes, buffer, most);
 
-	if (length > 0)
-		feeding->last = ((char *) buffer)[length - 1];
+	if (feeding->copy &&
+		feeding->copy->line_buf.len > RECORD_MB_MAX * 1024 * 1024)
+		ereport(ERROR,
+				errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				errmsg("a record of file \"%s\" is too long", feeding->path),
+				errdetail("It has more than %d MB.", RECORD_MB_MAX));
+	if (length <= 0)
+		return length;
+	feeding->last = ((char *) buffer)[length - 1];
+	stand_in(feeding, buffer, length);
+	feeding->fed += length;
 	return length;
+}
+
+/*
+ * Put something else for bytes that are zero, since the COPY code would refuse the
+ * file for one of them, and note where they were.
+ */
+static void
+stand_in(SyncCsvReader *reader, char *buffer, int length)
+{
+	char *end = buffer + length;
+
+	reader->nnuls -= reader->taken;
+	memmove(reader->nuls,
+			reader->nuls + reader->taken,
+			reader->nnuls * sizeof(int64));
+	reader->taken = 0;
+	for (char *at = buffer; (at = memchr(at, '\0', end - at)) != NULL; at++)
+	{
+		if (reader->nnuls % NULS_A_STEP == 0)
+			reader->nuls =
+				repalloc(reader->nuls,
+						 (reader->nnuls + NULS_A_STEP) * sizeof(int64));
+		reader->nuls[reader->nnuls++] = reader->fed + (at - buffer);
+		*at = SYNC_NUL_STAND_IN;
+	}
+}
+
+/*
+ * Whether there are such bytes in what was read since the last call.
+ */
+static bool
+take_nuls(SyncCsvReader *reader)
+{
+	int64 end = reader->fed - INPUT_BUF_BYTES(reader->copy);
+	int before = reader->taken;
+
+	while (reader->taken < reader->nnuls && reader->nuls[reader->taken] < end)
+		reader->taken++;
+	return reader->taken > before;
 }
 
 /*
@@ -195,12 +256,14 @@ read_header(SyncCsvReader *reader)
 {
 	SyncHeader *header = &reader->header;
 	char **cells;
+	bool nul;
 
 	if (!read_cells(reader, &cells, &header->count))
 		ereport(ERROR,
 				errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
 				errmsg("file \"%s\" is empty", reader->path),
 				errhint("It has to have a header; where it has none, give the names with file_options => '{\"header\": [\"a\", \"b\"]}'."));
+	nul = take_nuls(reader);
 	header->names = palloc(header->count * sizeof(char *));
 	for (int i = 0; i < header->count; i++)
 	{
@@ -212,6 +275,8 @@ read_header(SyncCsvReader *reader)
 		};
 
 		error_context_stack = &frame;
+		if (nul)
+			report_invalid_encoding(header->encoding, "", 1);
 		header->names[i] =
 			pstrdup(pg_any_to_server(name, strlen(name), header->encoding));
 		error_context_stack = frame.previous;

@@ -35,6 +35,7 @@ typedef struct FieldParser
 	const char *value; /* where a value that is not yet complete begins */
 } FieldParser;
 
+static void refuse_nul(SyncRecord *record);
 static void read_cells(SyncColumns *columns, SyncRecord *record);
 static void read_json(SyncColumns *columns, SyncRecord *record);
 static void clear_fields(SyncColumns *columns);
@@ -51,6 +52,7 @@ static void append_element(StringInfo array, JsonbValue *value);
 static void try_jsonb(void *record);
 static char *show_text(SyncRecord *record);
 static void show_bytes(StringInfo shown,
+					   SyncRecord *record,
 					   const char *bytes,
 					   Size length,
 					   bool foreign);
@@ -120,6 +122,7 @@ sync_stage_record_json(SyncRecord *record)
 		return pnstrdup(record->text, record->length);
 	}
 
+	refuse_nul(record);
 	initStringInfo(&json);
 	appendStringInfoChar(&json, '{');
 	for (int i = 0; i < Max(record->ncells, record->header->count); i++)
@@ -167,6 +170,16 @@ sync_stage_record_print(SyncRecord *record)
 }
 
 /*
+ * Raise where cells have a byte that is zero.
+ */
+static void
+refuse_nul(SyncRecord *record)
+{
+	if (record->nul)
+		report_invalid_encoding(record->header->encoding, "", 1);
+}
+
+/*
  * Read the cells of a record.
  */
 static void
@@ -175,6 +188,7 @@ read_cells(SyncColumns *columns, SyncRecord *record)
 	SyncHeader *header = record->header;
 	SyncField *fields = sync_stage_columns_fields(columns);
 
+	refuse_nul(record);
 	if (record->ncells < header->count && record->unterminated)
 		report_cut(record);
 	if (record->ncells != header->count)
@@ -451,13 +465,14 @@ show_text(SyncRecord *record)
 
 	initStringInfo(&shown);
 	if (record->text)
-		show_bytes(&shown, record->text, record->length, foreign);
+		show_bytes(&shown, record, record->text, record->length, foreign);
 	for (int i = 0; !record->text && i < record->ncells; i++)
 	{
 		if (i > 0)
 			appendStringInfoChar(&shown, ',');
 		if (record->cells[i])
 			show_bytes(&shown,
+					   record,
 					   record->cells[i],
 					   strlen(record->cells[i]),
 					   foreign);
@@ -470,7 +485,11 @@ show_text(SyncRecord *record)
  * all encodings have.
  */
 static void
-show_bytes(StringInfo shown, const char *bytes, Size length, bool foreign)
+show_bytes(StringInfo shown,
+		   SyncRecord *record,
+		   const char *bytes,
+		   Size length,
+		   bool foreign)
 {
 	int encoding = GetDatabaseEncoding();
 	const char *end = bytes + Min(length, SHOWN_BYTES);
@@ -482,7 +501,12 @@ show_bytes(StringInfo shown, const char *bytes, Size length, bool foreign)
 				? -1
 				: pg_encoding_verifymbchar(encoding, bytes, end - bytes);
 
-		if (width > 0 && *bytes != '\0')
+		if (record->nul && *bytes == SYNC_NUL_STAND_IN)
+		{
+			appendStringInfoString(shown, "\\x00");
+			bytes++;
+		}
+		else if (width > 0 && *bytes != '\0')
 		{
 			appendBinaryStringInfo(shown, bytes, width);
 			bytes += width;

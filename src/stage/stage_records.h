@@ -24,6 +24,9 @@ typedef enum SyncFieldForm
 	SYNC_FIELD_ARRAY, /* as text, an array of JSON as one of ours */
 } SyncFieldForm;
 
+/* What stands in cells for a byte that is zero */
+#define SYNC_NUL_STAND_IN '\032'
+
 /* The names of cells that come in an order */
 typedef struct SyncHeader
 {
@@ -47,6 +50,7 @@ typedef struct SyncRecord
 	bool unterminated; /* the file ends after it, without a line feed */
 	bool mapped;	   /* its fields are named as the target's columns */
 	bool gone;		   /* it says that the row with its key is gone */
+	bool nul;		   /* cells have a byte that is none of a text */
 	char **cells;	   /* a NULL one is a NULL */
 	bool kept;		   /* they live in the memory context of who asked */
 	int ncells;
