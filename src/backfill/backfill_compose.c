@@ -165,7 +165,7 @@ not_right(SyncBackfill *backfill)
 	else
 		wanted = "";
 	if (!backfill->overwrite)
-		return psprintf("%s%s IS NULL AND (\n%s\n) IS NOT NULL",
+		return psprintf("%s%s" SYNC_HAS_NO_VALUE " AND (\n%s\n)" SYNC_HAS_VALUE,
 						wanted,
 						column,
 						backfill->expression);
@@ -187,8 +187,8 @@ not_right(SyncBackfill *backfill)
 		value = psprintf("%s::pg_catalog.text", value);
 		type = TEXTOID;
 	}
-	return psprintf("%sNOT coalesce(%s %s %s, %s IS NOT DISTINCT FROM NULL"
-					" AND %s IS NOT DISTINCT FROM NULL)",
+	return psprintf("%sNOT coalesce(%s %s %s, %s" SYNC_HAS_NO_VALUE
+					" AND %s" SYNC_HAS_NO_VALUE ")",
 					wanted,
 					column,
 					sync_kit_order_equality(type),

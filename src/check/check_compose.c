@@ -124,7 +124,7 @@ append_any_null(StringInfo sql, SyncCheck *check)
 
 	foreach(cell, check->columns)
 		appendStringInfo(sql,
-						 "%s%s IS NULL",
+						 "%s%s" SYNC_HAS_NO_VALUE,
 						 foreach_current_index(cell) > 0 ? " OR " : "",
 						 sync_kit_quote(lfirst(cell)));
 }
@@ -142,7 +142,7 @@ append_orphan(StringInfo sql, SyncCheck *check, SyncCheckSubject *subject)
 
 	foreach(child, check->columns)
 		appendStringInfo(sql,
-						 "%s.%s IS NOT NULL AND ",
+						 "%s.%s" SYNC_HAS_VALUE " AND ",
 						 subject->table,
 						 sync_kit_quote(lfirst(child)));
 	appendStringInfo(sql,

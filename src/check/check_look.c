@@ -48,7 +48,8 @@ sync_check_coverage(Oid relation,
 								  " pg_catalog.round(100.0 OPERATOR(pg_catalog.*) present"
 								  " OPERATOR(pg_catalog./) total, 2) END"
 								  " FROM (SELECT pg_catalog.count(*) AS total,"
-								  " pg_catalog.count(CASE WHEN %s IS NOT NULL THEN 1 END) AS present"
+								  " pg_catalog.count(CASE WHEN %s" SYNC_HAS_VALUE
+								  " THEN 1 END) AS present"
 								  " FROM %s) AS counted",
 								  sync_kit_quote(column),
 								  name),
@@ -90,7 +91,7 @@ sync_check_duplicates(Oid relation,
 						 quote_literal_cstr(lfirst(cell)),
 						 column);
 		appendStringInfo(&present,
-						 "%s%s IS NOT NULL",
+						 "%s%s" SYNC_HAS_VALUE,
 						 first ? "" : " AND ",
 						 column);
 	}

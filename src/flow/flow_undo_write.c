@@ -176,7 +176,7 @@ write_added(SyncUndo *undo, SyncCounts *counts)
 static char *
 changed_by_key(SyncUndo *undo)
 {
-	char *here = psprintf("t.%s IS NOT NULL",
+	char *here = psprintf("(t.%s" SYNC_HAS_VALUE ")",
 						  sync_kit_quote(linitial(undo->undone->columns)));
 
 	return psprintf("SELECT pg_catalog.count(*) OVER (), u.key,"

@@ -8,6 +8,13 @@
 #ifndef KIT_IDENT_H
 #define KIT_IDENT_H
 
+/*
+ * SQL: that what is written before has a value, or has none.  IS NULL would ask a
+ * composite for its fields.
+ */
+#define SYNC_HAS_VALUE	  " IS DISTINCT FROM NULL"
+#define SYNC_HAS_NO_VALUE " IS NOT DISTINCT FROM NULL"
+
 extern Oid sync_kit_extension_owner(void);
 extern Oid sync_kit_extension_schema(void);
 extern char *sync_kit_bind_schema(const char *sql);

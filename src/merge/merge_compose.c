@@ -50,7 +50,7 @@ sync_merge_compose_read(SyncMerge *merge, const char *source)
 	for (int i = 0; i < merge->nkeys; i++)
 	{
 		appendStringInfo(&sql,
-						 "%st.%s IS NOT NULL",
+						 "%st.%s" SYNC_HAS_VALUE,
 						 separator,
 						 column_name(merge, i));
 		separator = " AND ";

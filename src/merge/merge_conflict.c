@@ -328,7 +328,9 @@ append_condition(StringInfo sql,
 
 	foreach(cell, terms)
 		if (!index->rd_index->indnullsnotdistinct)
-			appendStringInfo(sql, " AND %s IS NOT NULL", (char *) lfirst(cell));
+			appendStringInfo(sql,
+							 " AND %s" SYNC_HAS_VALUE,
+							 (char *) lfirst(cell));
 	if (predicate)
 		appendStringInfo(sql, " AND (%s)", predicate);
 }
@@ -438,7 +440,8 @@ append_held(Finder *finder, Relation index, List *written, List *there)
 						 index->rd_index->indnullsnotdistinct ? "" : ")");
 		if (index->rd_index->indnullsnotdistinct)
 			appendStringInfo(sql,
-							 " OR %s IS NULL AND %s IS NULL)",
+							 " OR %s" SYNC_HAS_NO_VALUE
+							 " AND %s" SYNC_HAS_NO_VALUE ")",
 							 sides[0],
 							 sides[1]);
 	}
@@ -486,7 +489,7 @@ add_reference(Finder *finder, ForeignKeyCacheInfo *key)
 					 tried(merge));
 	for (int i = 0; i < key->nkeys; i++)
 		appendStringInfo(sql,
-						 " AND s.%s IS NOT NULL",
+						 " AND s.%s" SYNC_HAS_VALUE,
 						 sync_kit_quote(column_of(merge, key->conkey[i])));
 	append_missing(finder, key);
 }
