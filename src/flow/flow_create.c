@@ -19,6 +19,7 @@
 #include "flow/flow_endpoint.h"
 #include "flow/flow_path.h"
 #include "flow/flow_watermark.h"
+#include "kit/kit_attempt.h"
 #include "kit/kit_error.h"
 #include "kit/kit_expr.h"
 
@@ -27,6 +28,7 @@ static void check_endpoint(SyncStream *stream);
 static void check_key(SyncStream *stream);
 static void check_choices(SyncStream *stream);
 static bool is_some_time(const char *interval);
+static void try_from_now(void *interval);
 static void refuse_if(bool wrong,
 					  SyncStream *stream,
 					  const char *why,
@@ -244,7 +246,7 @@ check_choices(SyncStream *stream)
 }
 
 /*
- * Whether an interval is more than none.
+ * Whether an interval is more than none, and from now on ends at some time.
  */
 static bool
 is_some_time(const char *interval)
@@ -257,7 +259,19 @@ is_some_time(const char *interval)
 
 	return DatumGetBool(DirectFunctionCall2(interval_gt,
 											value,
-											IntervalPGetDatum(&none)));
+											IntervalPGetDatum(&none))) &&
+		   sync_kit_attempt(try_from_now, DatumGetPointer(value)) == NULL;
+}
+
+/*
+ * Raise where there is no such time; an action of sync_kit_attempt.
+ */
+static void
+try_from_now(void *interval)
+{
+	(void) DirectFunctionCall2(timestamptz_pl_interval,
+							   TimestampTzGetDatum(GetCurrentTimestamp()),
+							   PointerGetDatum(interval));
 }
 
 /*

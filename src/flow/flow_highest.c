@@ -178,6 +178,7 @@ check_lookback(SyncStream *stream, Oid type)
 	};
 	Oid wanted = lookback_type(type);
 	bool negative;
+	bool finite = true;
 
 	if (stream->lookback == NULL)
 		return;
@@ -197,7 +198,7 @@ check_lookback(SyncStream *stream, Oid type)
 											 parse_value(wanted, "0")));
 	else
 	{
-		(void) parse_value(wanted, stream->lookback);
+		finite = is_finite(wanted, parse_value(wanted, stream->lookback));
 		negative =
 			DatumGetBool(DirectFunctionCall2(numeric_lt,
 											 parse_value(NUMERICOID,
@@ -212,6 +213,13 @@ check_lookback(SyncStream *stream, Oid type)
 				errdetail("The lookback is %s, which would pass over rows.",
 						  stream->lookback),
 				errhint("Say how far before the watermark to begin, at least 0."));
+	if (!finite)
+		ereport(ERROR,
+				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("%s is not valid", stream->label),
+				errdetail("The lookback is %s, from which nothing can be taken.",
+						  stream->lookback),
+				errhint("Say how far before the watermark to begin; without a watermark everything is read."));
 }
 
 /*

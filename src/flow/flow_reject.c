@@ -11,7 +11,11 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
+#include "utils/json.h"
+#include "utils/jsonb.h"
 #include "utils/memutils.h"
 
 #include "flow/flow.h"
@@ -19,6 +23,9 @@
 #include "kit/kit_ident.h"
 #include "kit/kit_print.h"
 #include "kit/kit_spi.h"
+
+/* so much is kept of a row that is too long to be kept */
+#define KEPT_BYTES 1000
 
 /* The columns in which they are gathered */
 enum RejectColumn
@@ -48,6 +55,7 @@ static void put_aside(SyncRejects *rejects,
 					  const char *raw,
 					  const char *refused_at,
 					  ErrorData *error);
+static const char *what_is_kept(const char *raw);
 static void put_text(Datum *values, bool *nulls, int i, const char *text);
 
 /*
@@ -170,7 +178,7 @@ put_aside(SyncRejects *rejects,
 			 unpack_sql_state(error->sqlerrcode));
 	put_text(values, nulls, REJECT_MESSAGE, error->message);
 	put_text(values, nulls, REJECT_DETAIL, error->detail);
-	put_text(values, nulls, REJECT_RAW, raw);
+	put_text(values, nulls, REJECT_RAW, what_is_kept(raw));
 	(void) sync_stage_place(rejects->source, reject.number, &file, &line);
 	put_text(values, nulls, REJECT_FILE, file);
 	put_text(values,
@@ -181,6 +189,29 @@ put_aside(SyncRejects *rejects,
 	MemoryContextSwitchTo(caller);
 	sync_kit_staged_put(rejects->gathered, &reject);
 	MemoryContextReset(rejects->scratch);
+}
+
+/*
+ * The row as JSON, unless that is longer than jsonb takes; then the beginning of
+ * it as a text.
+ */
+static const char *
+what_is_kept(const char *raw)
+{
+	size_t length = raw ? strlen(raw) : 0;
+	StringInfoData beginning;
+	StringInfoData kept;
+
+	if (length <= JENTRY_OFFLENMASK)
+		return raw;
+	initStringInfo(&beginning);
+	appendBinaryStringInfo(&beginning,
+						   raw,
+						   pg_mbcliplen(raw, KEPT_BYTES, KEPT_BYTES));
+	appendStringInfo(&beginning, " ... (%zu bytes)", length);
+	initStringInfo(&kept);
+	escape_json(&kept, beginning.data);
+	return kept.data;
 }
 
 /*
