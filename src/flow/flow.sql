@@ -214,15 +214,16 @@ run: the run, as history_id of sync_history and sync_rejects has it. dry_run: wr
 Errors: 42704 the run has no rejects, 55000 it is of no stream, and those of sync_run.';
 
 CREATE FUNCTION sync_run_group(names text[], dry_run boolean DEFAULT false,
-	full_refresh boolean DEFAULT false, OUT stream text,
+	full_refresh boolean DEFAULT false, timing_partner_id bigint DEFAULT NULL, OUT stream text,
 	OUT rows_read bigint, OUT inserted bigint, OUT updated bigint,
 	OUT unchanged bigint, OUT deleted bigint, OUT rejected bigint,
 	OUT bytes bigint, OUT duration interval) RETURNS SETOF record
-	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'sync_sql_run_group';
-REVOKE ALL ON FUNCTION sync_run_group(text[], boolean, boolean) FROM PUBLIC;
-COMMENT ON FUNCTION sync_run_group(text[], boolean, boolean) IS
+	LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'sync_sql_run_group';
+REVOKE ALL ON FUNCTION sync_run_group(text[], boolean, boolean, bigint) FROM PUBLIC;
+COMMENT ON FUNCTION sync_run_group(text[], boolean, boolean, bigint) IS
 'Run several streams together, all of them or none: sources in this database are read under one snapshot, those on one server in one transaction there; rows are written into a table before those that refer to it by a foreign key, and deleted from it after them. Returns a row for each stream, in the order in which they were run; arguments and columns as in sync_run.
-Errors: 22023 no stream, or one that comes twice, 55000 targets that refer to each other in a circle with no constraint that can be deferred, and those of sync_run.';
+timing_partner_id: run each of the streams for that tenant; all of them have to be from endpoints.
+Errors: 22023 no stream, one that comes twice, or one that takes no timing_partner_id, 55000 targets that refer to each other in a circle with no constraint that can be deferred, and those of sync_run.';
 
 CREATE FUNCTION sync_diff(stream text, max_rows integer DEFAULT 100,
 	timing_partner_id bigint DEFAULT NULL, params jsonb DEFAULT NULL,

@@ -18,6 +18,7 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
+#include "flow/flow_endpoint.h"
 #include "flow/flow_group.h"
 #include "kit/kit_spi.h"
 #include "shmem/shmem_progress.h"
@@ -43,22 +44,29 @@ static void write_all(Group *group);
 static void set_deferred(Group *group, const char *when);
 
 /*
- * Run the streams of these names together, or find out what that would do.
- * Returns a list of SyncFlowRun in the order in which they were run.  Where they
- * write, each leaves a row in sync_history, also when one of them raises.
+ * Run the streams of these names together, for a tenant (NULL: none), or find out
+ * what that would do.  Returns a list of SyncFlowRun in the order in which they
+ * were run.  Where they write, each leaves a row in sync_history, also when one of
+ * them raises.
  */
 List *
-sync_flow_run_group(List *names, bool dry_run, bool full_refresh)
+sync_flow_run_group(List *names,
+					const int64 *tenant,
+					bool dry_run,
+					bool full_refresh)
 {
 	Group group = {.dry_run = dry_run};
 	ListCell *cell;
 
 	check_names(names);
 	foreach(cell, names)
-		group.runs = lappend(group.runs,
-							 sync_flow_start(sync_flow_load(lfirst(cell)),
-											 dry_run,
-											 full_refresh));
+	{
+		SyncStream *stream = sync_flow_load(lfirst(cell));
+
+		sync_flow_ask(stream, tenant, NULL);
+		group.runs =
+			lappend(group.runs, sync_flow_start(stream, dry_run, full_refresh));
+	}
 	sync_shmem_progress_begin("group", list_names(names), dry_run);
 	if (dry_run)
 		perform(&group);

@@ -41,7 +41,10 @@ extern void sync_flow_run_check(SyncFlowRun *work);
 extern void sync_flow_run_finish(SyncFlowRun *work);
 
 /* in flow_group.c */
-extern List *sync_flow_run_group(List *names, bool dry_run, bool full_refresh);
+extern List *sync_flow_run_group(List *names,
+								 const int64 *tenant,
+								 bool dry_run,
+								 bool full_refresh);
 
 /* in flow_order.c */
 extern List *sync_flow_order(List *runs, List **deferred);

@@ -142,18 +142,24 @@ sync_sql_replay_rejects(PG_FUNCTION_ARGS)
 }
 
 /*
- * sync_run_group(names text[], dry_run boolean, full_refresh boolean) RETURNS
- *		SETOF record
+ * sync_run_group(names text[], dry_run boolean, full_refresh boolean,
+ *		timing_partner_id bigint) RETURNS SETOF record
  */
 Datum
 sync_sql_run_group(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *info = (ReturnSetInfo *) fcinfo->resultinfo;
+	int64 tenant;
 	List *runs;
 	ListCell *cell;
 
 	InitMaterializedSRF(fcinfo, 0);
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(2))
+		return (Datum) 0;
+	if (!PG_ARGISNULL(3))
+		tenant = PG_GETARG_INT64(3);
 	runs = sync_flow_run_group(sync_kit_texts_argument(fcinfo, 0, "names"),
+							   PG_ARGISNULL(3) ? NULL : &tenant,
 							   PG_GETARG_BOOL(1),
 							   PG_GETARG_BOOL(2));
 	foreach(cell, runs)
