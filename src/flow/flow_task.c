@@ -75,6 +75,7 @@ begin(SyncTask *task)
 	SyncFlow *flow;
 	int settings;
 
+	fetching->task = task;
 	read_payload(fetching, task);
 	stream = load_stream(fetching);
 	settings = sync_flow_path_enter(stream);
@@ -96,7 +97,8 @@ begin(SyncTask *task)
 }
 
 /*
- * Go on to the next page; see SyncDriver.
+ * Go on to the next page; see SyncDriver.  Where the provider refuses that for
+ * good, so it is for the task.
  */
 static SyncDriveStep
 step(void *state, int64 *wait_ms)
@@ -108,21 +110,30 @@ step(void *state, int64 *wait_ms)
 		.callback = name_stream,
 		.arg = fetching,
 	};
-	SyncDriveStep result = SYNC_DRIVE_DONE;
+	volatile SyncDriveStep result = SYNC_DRIVE_DONE;
 
 	error_context_stack = &frame;
-	while (reader->at && result == SYNC_DRIVE_DONE)
-		switch (sync_provider_step(reader->at->fetch, NULL, wait_ms))
-		{
-			case SYNC_FETCH_RECORD:
-				result = SYNC_DRIVE_STORE;
-				break;
-			case SYNC_FETCH_WAIT:
-				result = SYNC_DRIVE_WAIT;
-				break;
-			case SYNC_FETCH_END:
-				reader->at = sync_flow_fetch_part_after(reader);
-		}
+	PG_TRY();
+	{
+		while (reader->at && result == SYNC_DRIVE_DONE)
+			switch (sync_provider_step(reader->at->fetch, NULL, wait_ms))
+			{
+				case SYNC_FETCH_RECORD:
+					result = SYNC_DRIVE_STORE;
+					break;
+				case SYNC_FETCH_WAIT:
+					result = SYNC_DRIVE_WAIT;
+					break;
+				case SYNC_FETCH_END:
+					reader->at = sync_flow_fetch_part_after(reader);
+			}
+	}
+	PG_CATCH();
+	{
+		fetching->task->hopeless = sync_provider_is_hopeless(reader->at->fetch);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
 	error_context_stack = frame.previous;
 	return result;
 }

@@ -14,6 +14,7 @@
 /* A fetch under way */
 typedef struct SyncFetching
 {
+	SyncTask *task;
 	const char *queue_id;
 	const char *stream; /* its name */
 	int64 tenant;

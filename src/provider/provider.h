@@ -85,6 +85,7 @@ extern SyncFetchStep sync_provider_step(SyncFetch *fetch,
 extern Jsonb *sync_provider_next(SyncFetch *fetch);
 extern bool sync_provider_advance(SyncFetch *fetch);
 extern const SyncFetchCounts *sync_provider_counts(SyncFetch *fetch);
+extern bool sync_provider_is_hopeless(SyncFetch *fetch);
 extern void sync_provider_stop(SyncFetch *fetch);
 extern void sync_provider_close(SyncFetch *fetch);
 

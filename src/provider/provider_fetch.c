@@ -128,6 +128,16 @@ sync_provider_counts(SyncFetch *fetch)
 }
 
 /*
+ * Where a step has raised: would another fetch like it be refused as well?
+ */
+bool
+sync_provider_is_hopeless(SyncFetch *fetch)
+{
+	return fetch->hopeless ||
+		   (fetch->parent && sync_provider_is_hopeless(fetch->parent));
+}
+
+/*
  * Stop a fetch, at the end or before it; its counts can be asked for still.
  */
 void
@@ -504,9 +514,10 @@ report_verdict(SyncFetch *fetch, SyncVerdict *verdict, int status)
 	char *shown =
 		sync_http_shown_url(fetch->request->url, fetch->request->hide_path);
 	bool refused = verdict->outcome == SYNC_OUTCOME_AUTHENTICATE;
-	bool waits = verdict->wait_ms >= 0 &&
-				 verdict->outcome != SYNC_OUTCOME_FAIL && !refused;
+	bool waits;
 
+	fetch->hopeless = refused || verdict->outcome == SYNC_OUTCOME_FAIL;
+	waits = verdict->wait_ms >= 0 && !fetch->hopeless;
 	ereport(ERROR,
 			errcode(SYNC_ERRCODE_HTTP_STATUS),
 			refused

@@ -99,6 +99,7 @@ struct SyncFetch
 	int64 handed_out;	   /* records of this request */
 	bool streaming;		   /* they come line by line */
 	bool ended;
+	bool hopeless; /* it is refused, however often it asks */
 	SyncFetchCounts counts;
 };
 

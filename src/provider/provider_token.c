@@ -19,6 +19,7 @@
 
 #include "kit/kit_error.h"
 #include "provider/provider_fetch.h"
+#include "provider/provider_records.h"
 
 #define DEFAULT_LIFETIME_S 3600
 #define DEFAULT_SKEW_S	   60
@@ -53,6 +54,10 @@ static JsonbValue *read_reply(SyncFetch *fetch,
 static char *find_value(JsonbValue *document,
 						JsonbValue *values,
 						const char *name);
+static void report_reply(SyncFetch *fetch,
+						 int status,
+						 const char *text,
+						 JsonbValue *document);
 static char *reason_of(SyncFetch *fetch, JsonbValue *document);
 static void end_call(SyncFetch *fetch);
 static void use_token(SyncFetch *fetch, const char *token);
@@ -304,14 +309,7 @@ take_reply(SyncFetch *fetch, JsonbValue *scheme)
 		return;
 	}
 	if (token == NULL)
-		ereport(ERROR,
-				errcode(SYNC_ERRCODE_HTTP_STATUS),
-				errmsg("provider \"%s\" gave no token",
-					   fetch->endpoint->provider->name),
-				errdetail("It answered with status %d%s.",
-						  status,
-						  reason_of(fetch, document)),
-				errhint("The credential might be wrong or out of date: set it anew with sync_set_credential."));
+		report_reply(fetch, status, text, document);
 
 	text = sync_kit_json_text(token);
 	use_token(fetch, text);
@@ -384,6 +382,31 @@ find_value(JsonbValue *document, JsonbValue *values, const char *name)
 			return text;
 	}
 	return NULL;
+}
+
+/*
+ * Raise what a reply without a token says.
+ */
+static void
+report_reply(SyncFetch *fetch,
+			 int status,
+			 const char *text,
+			 JsonbValue *document)
+{
+	SyncOutcome outcome =
+		sync_provider_judge(fetch->endpoint, status, text, document, NULL)
+			.outcome;
+
+	fetch->hopeless =
+		outcome == SYNC_OUTCOME_FAIL || outcome == SYNC_OUTCOME_AUTHENTICATE;
+	ereport(ERROR,
+			errcode(SYNC_ERRCODE_HTTP_STATUS),
+			errmsg("provider \"%s\" gave no token",
+				   fetch->endpoint->provider->name),
+			errdetail("It answered with status %d%s.",
+					  status,
+					  reason_of(fetch, document)),
+			errhint("The credential might be wrong or out of date: set it anew with sync_set_credential."));
 }
 
 /*

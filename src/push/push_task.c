@@ -12,8 +12,16 @@
 #include "push/push_task.h"
 #include "queue/queue_driver.h"
 
+/* A push that is driven */
+typedef struct Driven
+{
+	SyncTask *task;
+	SyncPushing *pushing;
+} Driven;
+
 static void *begin(SyncTask *task);
 static SyncDriveStep step(void *state, int64 *wait_ms);
+static bool is_hopeless(SyncPushing *pushing);
 static void store(void *state);
 static Datum *finish(void *state);
 static void close_push(void *state);
@@ -45,27 +53,42 @@ begin(SyncTask *task)
 	JsonbValue *payload =
 		sync_kit_json_value(DatumGetJsonbPCopy(task->payload));
 	char *name = sync_kit_json_string(payload, "push");
-	SyncPushing *pushing;
+	Driven *driven = palloc(sizeof(Driven));
 
 	if (name == NULL)
 		ereport(ERROR,
 				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("the payload of a push must name it"),
 				errhint("As in {\"push\": \"name\"}."));
-	pushing =
+	driven->task = task;
+	driven->pushing =
 		sync_push_new(sync_push_load(name),
 					  task->has_partner ? &task->timing_partner_id : NULL);
-	sync_push_open(pushing, false);
-	return pushing;
+	sync_push_open(driven->pushing, false);
+	return driven;
 }
 
 /*
- * Go on as far as that is possible.
+ * Go on as far as that is possible.  Where the provider refuses that for good, so
+ * it is for the task.
  */
 static SyncDriveStep
 step(void *state, int64 *wait_ms)
 {
-	switch (sync_push_step(state, wait_ms))
+	Driven *driven = state;
+	SyncPushStep step = SYNC_PUSH_END;
+
+	PG_TRY();
+	{
+		step = sync_push_step(driven->pushing, wait_ms);
+	}
+	PG_CATCH();
+	{
+		driven->task->hopeless = is_hopeless(driven->pushing);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	switch (step)
 	{
 		case SYNC_PUSH_WAIT:
 			return SYNC_DRIVE_WAIT;
@@ -77,12 +100,25 @@ step(void *state, int64 *wait_ms)
 }
 
 /*
+ * Would another push like one that has raised be refused as well?
+ */
+static bool
+is_hopeless(SyncPushing *pushing)
+{
+	for (int i = 0; i < SYNC_PUSH_ACTIONS; i++)
+		if (pushing->senders[i] &&
+			sync_provider_is_hopeless(pushing->senders[i]))
+			return true;
+	return false;
+}
+
+/*
  * Store what became of rows, and which come next.
  */
 static void
 store(void *state)
 {
-	sync_push_store(state);
+	sync_push_store(((Driven *) state)->pushing);
 }
 
 /*
@@ -91,7 +127,7 @@ store(void *state)
 static Datum *
 finish(void *state)
 {
-	SyncPushing *pushing = state;
+	SyncPushing *pushing = ((Driven *) state)->pushing;
 	SyncRun *run = &pushing->run;
 	const struct
 	{
@@ -128,5 +164,5 @@ finish(void *state)
 static void
 close_push(void *state)
 {
-	sync_push_close(state);
+	sync_push_close(((Driven *) state)->pushing);
 }

@@ -70,6 +70,40 @@ is(performed(), 'success|', 'the next attempt');
 is_sql(q{SELECT count(*) FROM fresh WHERE name = 'newer'}, 20, 'does it all');
 is_sql('SELECT count(*) FROM sync_pages', 0, 'and leaves no page');
 
+# what another attempt cannot mend has failed for good; what it might is tried again
+
+sub attempt_with
+{
+	my ($status) = @_;
+
+	$fake->set(fail => 1, fail_status => $status);
+	enqueue('{"stream": "fresh"}', 7);
+	my $outcome = performed();
+	$node->safe_psql('postgres', 'DELETE FROM sync_queue');
+	$fake->set(fail => 0);
+	return $outcome;
+}
+
+is(attempt_with($_), 'failed_permanent|SY002', "status $_ is final") for 400, 401, 403, 404, 410, 422, 501;
+is(attempt_with($_), 'failed|SY002', "status $_ may pass") for 408, 425, 429, 500, 503;
+is_sql(q{SELECT attempt, error_message FROM sync_history WHERE status = 'failed_permanent' ORDER BY history_id LIMIT 1},
+	'1|provider "changing" did not do what endpoint "new_rows" asks', 'history says why, after one attempt');
+is_sql(q{SELECT count(*) FROM sync_alerts WHERE kind = 'failed_permanent' AND subject ~ 'fetch'}, 7, 'and each that failed for good raised an alert');
+$node->safe_psql('postgres', q{UPDATE sync_endpoints SET outcomes = '[{"status": 404, "outcome": "retry"}, {"status": 503, "outcome": "fail"}]' WHERE endpoint_name = 'new_rows'});
+is(attempt_with(404), 'failed|SY002', 'a definition may say that a status passes');
+is(attempt_with(503), 'failed_permanent|SY002', 'or that it does not');
+is(attempt_with(403), 'failed_permanent|SY002', 'of others it says nothing');
+$node->safe_psql('postgres', q{UPDATE sync_endpoints SET outcomes = '[]' WHERE endpoint_name = 'new_rows'});
+$node->safe_psql('postgres', q{UPDATE sync_providers SET base_url = 'http://127.0.0.1:1' WHERE provider_name = 'changing'});
+is(attempt_with(200), 'failed|SY001', 'nobody there is tried again');
+$node->safe_psql('postgres', qq{UPDATE sync_providers SET base_url = '$url',
+	auth = '[{"headers": {"X-Token": "{token.access}"}, "token": {"url": "$url/token", "form": {"key": "x"}, "values": {"access": "\$.access"}}}]' WHERE provider_name = 'changing'});
+is(attempt_with(403), 'failed_permanent|SY002', 'nor is a token that is refused');
+is(attempt_with(503), 'failed|SY002', 'but one that is not to be had now');
+$node->safe_psql('postgres', q{UPDATE sync_providers SET auth = '[]' WHERE provider_name = 'changing'});
+enqueue('{"stream": "fresh"}', 7);
+is(performed(), 'success|', 'a later task is none the worse');
+
 # an answer that comes line by line
 
 fake_do('put?id=30&to=5000&at=1300');

@@ -93,6 +93,16 @@ wait_until_empty();
 is($node->safe_psql('postgres', q{SELECT string_agg(DISTINCT state, ' '), count(*) FILTER (WHERE action = 'update') FROM sync_pushed WHERE timing_partner_id = 11}), 'pushed|6', 'a task is tried again until it is done');
 is($node->safe_psql('postgres', q{SELECT count(*), min(error_sqlstate) FROM sync_history WHERE operation = 'push' AND timing_partner_id = 11 AND status <> 'success' AND queue_id IS NOT NULL}), '2|SY002', 'after as many attempts as it takes');
 
+# or does not let the tenant in, which another attempt would not mend
+
+$node->safe_psql('postgres', "UPDATE people SET name = 'refused' || ref WHERE partner = 13");
+$fake->set(fail => 100, fail_status => 401);
+enqueue(13);
+wait_until_empty();
+$fake->set(fail => 0, fail_status => 503);
+is($node->safe_psql('postgres', q{SELECT status, attempt, error_message FROM sync_history WHERE operation = 'push' AND timing_partner_id = 13 AND status <> 'success' AND queue_id IS NOT NULL}),
+	'failed_permanent|1|provider "eighth" does not accept the credential', 'a credential that is refused ends the task at once');
+
 # a worker is killed while it waits
 
 $node->safe_psql('postgres', "UPDATE people SET name = 'killed' || ref WHERE partner = 12");
