@@ -46,6 +46,7 @@ typedef struct SyncHttpRequest
 	bool hide_path;				/* the path is a secret too */
 	bool streamed;				/* the body is read line by line as it comes */
 	bool once;					/* it may do harm to send it twice */
+	bool led;					/* a redirect waits for sync_http_follow */
 	int timeout_ms;				/* 0: as set */
 	int idle_timeout_ms;		/* 0: as set */
 	int64 max_size;				/* bytes of the body or of a line; 0: as set */
@@ -63,11 +64,13 @@ typedef enum SyncHttpState
 {
 	SYNC_HTTP_WAITING, /* for others to end */
 	SYNC_HTTP_RUNNING,
-	SYNC_HTTP_DONE, /* with an answer, or not */
+	SYNC_HTTP_REDIRECTED, /* where it may go, once it is told to */
+	SYNC_HTTP_DONE,		  /* with an answer, or not */
 } SyncHttpState;
 
 /* in http_session.c */
 extern bool sync_http_wait(long timeout_ms);
+extern void sync_http_follow(SyncHttpTransfer *transfer);
 
 /* in http_transfer.c */
 extern SyncHttpTransfer *sync_http_start(const SyncHttpRequest *request);

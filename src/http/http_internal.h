@@ -52,6 +52,7 @@ struct SyncHttpTransfer
 	struct curl_slist *headers;
 	MemoryContextCallback on_reset;
 	TimestampTz deadline;
+	TimestampTz redirected_at;
 	int64 max_size;
 
 	/* where the last redirect led to, malloc'ed; NULL: there was none */

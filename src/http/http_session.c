@@ -40,7 +40,7 @@ static int epoll_fd = -1;
 static WaitEventSet *wait_set = NULL;
 static TimestampTz timer_due = DT_NOEND; /* when libcurl wants to be called */
 
-/* SyncHttpTransfer; written by sync_http_session_add, _remove and start_next */
+/* SyncHttpTransfer; written by sync_http_session_add, _remove, _follow and start_next */
 static dlist_head waiting = DLIST_STATIC_INIT(waiting);
 static int running = 0;
 
@@ -88,6 +88,18 @@ sync_http_wait(long timeout_ms)
 	}
 	drive(nevents > 0 && (event.events & WL_SOCKET_READABLE));
 	return latched;
+}
+
+/*
+ * Let a transfer go where it was redirected to.  Its time limit does not count for
+ * how long it waited for that.
+ */
+void
+sync_http_follow(SyncHttpTransfer *transfer)
+{
+	transfer->deadline += GetCurrentTimestamp() - transfer->redirected_at;
+	transfer->state = SYNC_HTTP_WAITING;
+	dlist_push_head(&waiting, &transfer->node);
 }
 
 /*
@@ -243,7 +255,7 @@ drive(bool sockets)
 
 /*
  * Note what ended.  Where it is a redirect that may be followed, the transfer
- * begins again.
+ * begins again, or waits until it is told to.
  */
 static void
 take_finished(void)
@@ -260,11 +272,13 @@ take_finished(void)
 		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &transfer);
 		transfer->result = message->data.result;
 		sync_http_session_remove(transfer);
-		if (sync_http_redirect(transfer))
-		{
-			transfer->state = SYNC_HTTP_WAITING;
-			dlist_push_head(&waiting, &transfer->node);
-		}
+		if (!sync_http_redirect(transfer))
+			continue;
+		transfer->redirected_at = GetCurrentTimestamp();
+		if (transfer->request->led)
+			transfer->state = SYNC_HTTP_REDIRECTED;
+		else
+			sync_http_follow(transfer);
 	}
 }
 

@@ -18,32 +18,23 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
-#include "kit/kit_error.h"
 #include "provider/provider_known.h"
+#include "provider/provider_limit.h"
 #include "provider/provider_push.h"
 #include "provider/provider_records.h"
-
-#define DEFAULT_RETRIES		3
-#define DEFAULT_WAIT_MS		1000
-#define DEFAULT_FACTOR		2
-#define DEFAULT_WAIT_MAX_MS 60000
 
 static SyncFetchStep take_step(SyncFetch *fetch, Jsonb **record, int64 *wait_ms);
 static bool hand_out(SyncFetch *fetch, Jsonb **record);
 static bool read_line(SyncFetch *fetch);
 static bool send_request(SyncFetch *fetch, int64 *wait_ms);
 static void clear_page(SyncFetch *fetch);
+static bool is_answered(SyncFetch *fetch, int64 *wait_ms);
 static void take_answer(SyncFetch *fetch);
 static void take_document(SyncFetch *fetch,
 						  JsonbValue *document,
 						  const char *text);
 static void end_push(SyncFetch *fetch);
 static void settle_page(SyncFetch *fetch);
-static void settle_verdict(SyncFetch *fetch, SyncVerdict *verdict, int status);
-static void report_verdict(SyncFetch *fetch, SyncVerdict *verdict, int status);
-static bool may_retry(SyncFetch *fetch, bool undone);
-static int64 backoff_ms(SyncFetch *fetch);
-static void wait_for(SyncFetch *fetch, int64 ms);
 static void end_request(SyncFetch *fetch);
 
 /*
@@ -151,6 +142,7 @@ sync_provider_stop(SyncFetch *fetch)
 	if (fetch->token_transfer)
 		sync_http_end(fetch->token_transfer);
 	fetch->token_transfer = NULL;
+	sync_provider_limit_release(fetch);
 	fetch->ended = true;
 	if (fetch->parent)
 		sync_provider_stop(fetch->parent);
@@ -188,7 +180,7 @@ take_step(SyncFetch *fetch, Jsonb **record, int64 *wait_ms)
 		}
 		else if (fetch->transfer)
 		{
-			if (!sync_http_is_readable(fetch->transfer))
+			if (!is_answered(fetch, wait_ms))
 				return SYNC_FETCH_WAIT;
 			take_answer(fetch);
 		}
@@ -285,31 +277,27 @@ read_line(SyncFetch *fetch)
 static bool
 send_request(SyncFetch *fetch, int64 *wait_ms)
 {
-	TimestampTz now = GetCurrentTimestamp();
-
-	if (fetch->not_before > now)
+	if (sync_provider_has_to_wait(fetch, wait_ms))
+		return false;
+	if (!sync_provider_token_ready(fetch, wait_ms))
 	{
-		*wait_ms = (fetch->not_before - now + 999) / 1000;
+		if (*wait_ms > 0)
+			sync_provider_wait_for(fetch, *wait_ms);
 		return false;
 	}
-	if (!sync_provider_token_ready(fetch))
-		return false;
 
 	MemoryContextReset(fetch->sent);
-	*wait_ms = sync_provider_limit_wait(fetch);
+	*wait_ms = sync_provider_limit_wait(fetch, fetch->sent);
 	if (*wait_ms > 0)
 	{
-		wait_for(fetch, *wait_ms);
+		sync_provider_wait_for(fetch, *wait_ms);
 		return false;
 	}
 
 	MemoryContextSwitchTo(fetch->sent);
 	fetch->request = sync_provider_compose(fetch);
-	fetch->request->on_send = sync_provider_limit_sent;
-	fetch->request->on_send_arg = fetch;
-	fetch->transfer = sync_http_start(fetch->request);
+	fetch->transfer = sync_provider_limit_start(fetch, fetch->request);
 	MemoryContextSwitchTo(fetch->scratch);
-	fetch->counts.requests++;
 	fetch->counts.sent_bytes += fetch->request->body_length;
 	sync_provider_set_items(fetch, SYNC_ITEM_UNKNOWN);
 	return true;
@@ -326,6 +314,28 @@ clear_page(SyncFetch *fetch)
 	fetch->scanned = false;
 	fetch->record_at = 0;
 	fetch->handed_out = 0;
+}
+
+/*
+ * Is there an answer to the request that can be read?  Where that is a redirect,
+ * it is followed, unless that has to wait.
+ */
+static bool
+is_answered(SyncFetch *fetch, int64 *wait_ms)
+{
+	if (sync_http_state(fetch->transfer) == SYNC_HTTP_REDIRECTED)
+	{
+		if (sync_provider_has_to_wait(fetch, wait_ms))
+			return false;
+		*wait_ms = sync_provider_limit_follow(fetch, fetch->transfer);
+		if (*wait_ms > 0)
+		{
+			sync_provider_wait_for(fetch, *wait_ms);
+			return false;
+		}
+		*wait_ms = -1;
+	}
+	return sync_http_is_readable(fetch->transfer);
 }
 
 /*
@@ -349,11 +359,7 @@ take_answer(SyncFetch *fetch)
 		sync_provider_set_items(fetch, SYNC_ITEM_WAITING);
 	if (sync_http_is_broken(transfer))
 	{
-		if (!may_retry(fetch, !sync_http_was_sent(transfer)))
-			sync_http_check(transfer);
-		fetch->tries++;
-		fetch->counts.retries++;
-		wait_for(fetch, backoff_ms(fetch));
+		sync_provider_retry_broken(fetch);
 		end_request(fetch);
 		return;
 	}
@@ -393,7 +399,10 @@ take_answer(SyncFetch *fetch)
 		end_push(fetch);
 	}
 	else if (verdict.outcome != SYNC_OUTCOME_OK)
-		settle_verdict(fetch, &verdict, status);
+	{
+		sync_provider_retry_verdict(fetch, &verdict, status);
+		end_request(fetch);
+	}
 	else if (fetch->items)
 	{
 		sync_provider_settle_items(fetch, document, text[0] != '\0');
@@ -463,123 +472,7 @@ end_push(SyncFetch *fetch)
 	fetch->ended = true;
 	fetch->items = NIL;
 	if (settle_ms > 0)
-		wait_for(fetch, settle_ms);
-}
-
-/*
- * Do what the outcome of an answer says where it is not in order: make the
- * request again, or raise.
- */
-static void
-settle_verdict(SyncFetch *fetch, SyncVerdict *verdict, int status)
-{
-	int64 wait_ms = verdict->wait_ms;
-	int64 most_ms = sync_kit_json_integer(fetch->endpoint->provider->retry,
-										  "max_wait_ms",
-										  DEFAULT_WAIT_MAX_MS);
-
-	if (verdict->outcome == SYNC_OUTCOME_AUTHENTICATE ||
-		verdict->outcome == SYNC_OUTCOME_THROTTLE)
-		sync_provider_set_items(fetch, SYNC_ITEM_WAITING);
-	if (verdict->outcome == SYNC_OUTCOME_AUTHENTICATE &&
-		!fetch->authenticated && sync_provider_forget_token(fetch))
-	{
-		fetch->authenticated = true;
-		fetch->counts.retries++;
-		end_request(fetch);
-		return;
-	}
-	if (verdict->outcome == SYNC_OUTCOME_AUTHENTICATE ||
-		verdict->outcome == SYNC_OUTCOME_FAIL ||
-		!may_retry(fetch, verdict->outcome == SYNC_OUTCOME_THROTTLE) ||
-		wait_ms > most_ms)
-		report_verdict(fetch, verdict, status);
-
-	if (wait_ms < 0)
-		wait_ms = backoff_ms(fetch);
-	if (verdict->outcome == SYNC_OUTCOME_THROTTLE)
-		sync_provider_limit_pause(fetch, wait_ms);
-	fetch->tries++;
-	fetch->counts.retries++;
-	wait_for(fetch, wait_ms);
-	end_request(fetch);
-}
-
-/*
- * Raise what an answer says.
- */
-static void
-report_verdict(SyncFetch *fetch, SyncVerdict *verdict, int status)
-{
-	char *shown =
-		sync_http_shown_url(fetch->request->url, fetch->request->hide_path);
-	bool refused = verdict->outcome == SYNC_OUTCOME_AUTHENTICATE;
-	bool waits;
-
-	fetch->hopeless = refused || verdict->outcome == SYNC_OUTCOME_FAIL;
-	waits = verdict->wait_ms >= 0 && !fetch->hopeless;
-	ereport(ERROR,
-			errcode(SYNC_ERRCODE_HTTP_STATUS),
-			refused
-				? errmsg("provider \"%s\" does not accept the credential",
-						 fetch->endpoint->provider->name)
-				: errmsg("provider \"%s\" did not do what endpoint \"%s\" asks",
-						 fetch->endpoint->provider->name,
-						 fetch->endpoint->name),
-			verdict->message
-				? errdetail("\"%s\" answered with status %d: %s",
-							shown,
-							status,
-							sync_http_redact(verdict->message,
-											 fetch->request->secrets))
-				: errdetail("\"%s\" answered with status %d.", shown, status),
-			waits ? errhint("It asks to be left alone for %g seconds.",
-							verdict->wait_ms / 1000.0)
-			: refused
-				? errhint("Set the credential anew with sync_set_credential.")
-				: 0);
-}
-
-/*
- * May the request at hand be made again?  "undone": it is known that nothing
- * was done for it.
- */
-static bool
-may_retry(SyncFetch *fetch, bool undone)
-{
-	return fetch->handed_out == 0 &&
-		   (undone || sync_provider_is_harmless(fetch)) &&
-		   fetch->tries <
-			   sync_kit_json_integer(fetch->endpoint->provider->retry,
-									 "times",
-									 DEFAULT_RETRIES);
-}
-
-/*
- * How long to wait before the next try, where nobody says.
- */
-static int64
-backoff_ms(SyncFetch *fetch)
-{
-	JsonbValue *retry = fetch->endpoint->provider->retry;
-	int64 most_ms =
-		sync_kit_json_integer(retry, "max_wait_ms", DEFAULT_WAIT_MAX_MS);
-	int64 factor = sync_kit_json_integer(retry, "factor", DEFAULT_FACTOR);
-	int64 wait_ms = sync_kit_json_integer(retry, "wait_ms", DEFAULT_WAIT_MS);
-
-	for (int i = 0; i < fetch->tries - 1 && wait_ms < most_ms; i++)
-		wait_ms *= factor;
-	return Min(wait_ms, most_ms);
-}
-
-/*
- * Let the next request wait.
- */
-static void
-wait_for(SyncFetch *fetch, int64 ms)
-{
-	fetch->not_before = GetCurrentTimestamp() + ms * 1000;
-	fetch->counts.waited_ms += ms;
+		sync_provider_wait_for(fetch, settle_ms);
 }
 
 /*

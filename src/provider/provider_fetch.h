@@ -137,13 +137,6 @@ extern void sync_provider_first_page(SyncFetch *fetch);
 extern void sync_provider_page_add(SyncFetch *fetch, SyncUrl *url);
 extern void sync_provider_note_page(SyncFetch *fetch, JsonbValue *document);
 
-/* in provider_limit.c */
-extern int64 sync_provider_limit_wait(SyncFetch *fetch);
-extern void sync_provider_limit_sent(void *fetch);
-extern void sync_provider_limit_release(void *fetch);
-extern void sync_provider_limit_pause(SyncFetch *fetch, int64 ms);
-extern int64 sync_provider_limit_key(const char *provider, const int64 *tenant);
-
 /* in provider_parent.c */
 extern SyncFetchStep sync_provider_next_subject(SyncFetch *fetch,
 												int64 *wait_ms);

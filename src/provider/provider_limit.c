@@ -19,41 +19,37 @@
 #include "utils/memutils.h"
 
 #include "kit/kit_settings.h"
-#include "provider/provider_fetch.h"
+#include "provider/provider_limit.h"
 
 #define PLACES_MAX	  64
 #define PLACE_POLL_MS 20
 #define LOCK_SUBID	  3 /* those of users' advisory locks are 1 and 2 */
 
+static SyncPace pace_of(SyncFetch *fetch);
 static int64 key_of(SyncFetch *fetch);
 static bool take_place(SyncFetch *fetch, int64 key);
 static LOCKTAG place_tag(int64 key, int place);
+static void count_sent(void *arg);
 static int64 limit_ms(SyncFetch *fetch);
 
 /*
- * How many milliseconds the next request of a fetch has to wait.  0: it may go
- * now, and is counted.  That is ended with the memory of the request at the
- * latest.
+ * How many milliseconds the next request of a fetch has to wait, be it one for a
+ * token.  0: it may go now, and is counted.  That is ended with the memory of the
+ * request, "request", at the latest.
  */
 int64
-sync_provider_limit_wait(SyncFetch *fetch)
+sync_provider_limit_wait(SyncFetch *fetch, MemoryContext request)
 {
-	JsonbValue *limits = fetch->endpoint->provider->limits;
-	SyncPace pace = {
-		.key = key_of(fetch),
-		.requests = (int) sync_kit_json_integer(limits, "requests", 0),
-		.window_ms = sync_kit_json_integer(limits, "window_ms", 0),
-		.interval_ms = sync_kit_json_integer(limits, "interval_ms", 0),
-	};
+	SyncPace pace = pace_of(fetch);
 	int64 wait_ms = sync_shmem_paces_wait(MyDatabaseId, &pace);
 	MemoryContextCallback *callback;
 
 	if (wait_ms > 0)
 		return wait_ms;
-	callback = MemoryContextAlloc(fetch->sent, sizeof(MemoryContextCallback));
+	callback = MemoryContextAlloc(request, sizeof(MemoryContextCallback));
 	callback->func = sync_provider_limit_release;
 	callback->arg = fetch;
-	MemoryContextRegisterResetCallback(fetch->sent, callback);
+	MemoryContextRegisterResetCallback(request, callback);
 	if (!take_place(fetch, pace.key))
 		return PLACE_POLL_MS;
 	wait_ms = sync_shmem_paces_take(MyDatabaseId,
@@ -66,14 +62,44 @@ sync_provider_limit_wait(SyncFetch *fetch)
 }
 
 /*
- * The request of a fetch is sent now; SyncHttpRequest has it as on_send.
+ * Start a request of a fetch that was counted, in the current memory context.
  */
-void
-sync_provider_limit_sent(void *arg)
+SyncHttpTransfer *
+sync_provider_limit_start(SyncFetch *fetch, SyncHttpRequest *request)
 {
-	SyncFetch *fetch = arg;
+	SyncHttpTransfer *transfer;
 
-	sync_shmem_paces_sent(&fetch->ticket);
+	request->on_send = count_sent;
+	request->on_send_arg = fetch;
+	request->led = true;
+	transfer = sync_http_start(request);
+	fetch->counts.requests++;
+	return transfer;
+}
+
+/*
+ * Let a transfer of a fetch go where it was redirected to, if it was: that is a
+ * request like others.  Returns how many milliseconds it has to wait, in the place
+ * that it has.
+ */
+int64
+sync_provider_limit_follow(SyncFetch *fetch, SyncHttpTransfer *transfer)
+{
+	SyncPace pace = pace_of(fetch);
+	int64 wait_ms;
+
+	if (sync_http_state(transfer) != SYNC_HTTP_REDIRECTED)
+		return 0;
+	sync_shmem_paces_done(&fetch->ticket);
+	wait_ms = sync_shmem_paces_take(MyDatabaseId,
+									&pace,
+									limit_ms(fetch),
+									&fetch->ticket);
+	if (wait_ms > 0)
+		return wait_ms;
+	sync_http_follow(transfer);
+	fetch->counts.requests++;
+	return 0;
 }
 
 /*
@@ -117,6 +143,23 @@ sync_provider_limit_key(const char *provider, const int64 *tenant)
 	return (int64) hash_bytes_extended((const unsigned char *) provider,
 									   strlen(provider),
 									   seed);
+}
+
+/*
+ * How fast requests of a fetch may follow each other.
+ */
+static SyncPace
+pace_of(SyncFetch *fetch)
+{
+	JsonbValue *limits = fetch->endpoint->provider->limits;
+	SyncPace pace = {
+		.key = key_of(fetch),
+		.requests = (int) sync_kit_json_integer(limits, "requests", 0),
+		.window_ms = sync_kit_json_integer(limits, "window_ms", 0),
+		.interval_ms = sync_kit_json_integer(limits, "interval_ms", 0),
+	};
+
+	return pace;
 }
 
 /*
@@ -178,6 +221,17 @@ place_tag(int64 key, int place)
 
 	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) key, place, LOCK_SUBID);
 	return tag;
+}
+
+/*
+ * The request of a fetch is sent now; on_send of SyncHttpRequest.
+ */
+static void
+count_sent(void *arg)
+{
+	SyncFetch *fetch = arg;
+
+	sync_shmem_paces_sent(&fetch->ticket);
 }
 
 /*

@@ -10,7 +10,7 @@
 #include "miscadmin.h"
 
 #include "kit/kit_spi.h"
-#include "provider/provider_fetch.h"
+#include "provider/provider_limit.h"
 #include "provider/provider_pause.h"
 
 /*

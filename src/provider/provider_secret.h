@@ -31,7 +31,7 @@ extern void sync_provider_store_token(SyncCredential *credential,
 									  const char *token);
 
 /* in provider_token.c */
-extern bool sync_provider_token_ready(SyncFetch *fetch);
+extern bool sync_provider_token_ready(SyncFetch *fetch, int64 *wait_ms);
 extern bool sync_provider_forget_token(SyncFetch *fetch);
 
 #endif /* PROVIDER_SECRET_H */

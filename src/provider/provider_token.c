@@ -18,7 +18,7 @@
 #include "utils/timestamp.h"
 
 #include "kit/kit_error.h"
-#include "provider/provider_fetch.h"
+#include "provider/provider_limit.h"
 #include "provider/provider_records.h"
 
 #define DEFAULT_LIFETIME_S 3600
@@ -42,7 +42,7 @@ static JsonbValue *token_scheme(SyncFetch *fetch);
 static bool is_fresh(SyncFetch *fetch);
 static KnownToken *find_known(SyncCredential *credential);
 static void use_known(SyncFetch *fetch, JsonbValue *scheme);
-static void start_call(SyncFetch *fetch, JsonbValue *scheme);
+static bool start_call(SyncFetch *fetch, JsonbValue *scheme, int64 *wait_ms);
 static SyncHttpRequest *compose_call(SyncFetch *fetch,
 									 JsonbValue *call,
 									 const char *url,
@@ -65,10 +65,10 @@ static void remember(SyncCredential *credential, const char *token);
 
 /*
  * Has the fetch the token that it needs, if it needs one?  Otherwise a call for
- * one is under way, which is to be waited for.
+ * one is under way, which is to be waited for, or has to wait for *wait_ms itself.
  */
 bool
-sync_provider_token_ready(SyncFetch *fetch)
+sync_provider_token_ready(SyncFetch *fetch, int64 *wait_ms)
 {
 	JsonbValue *scheme = token_scheme(fetch);
 
@@ -82,8 +82,13 @@ sync_provider_token_ready(SyncFetch *fetch)
 				use_known(fetch, scheme);
 			if (is_fresh(fetch))
 				return true;
-			start_call(fetch, scheme);
+			if (!start_call(fetch, scheme, wait_ms))
+				return false;
 		}
+		*wait_ms = sync_provider_limit_follow(fetch, fetch->token_transfer);
+		if (*wait_ms > 0)
+			return false;
+		*wait_ms = -1;
 		if (sync_http_state(fetch->token_transfer) != SYNC_HTTP_DONE)
 			return false;
 		take_reply(fetch, scheme);
@@ -176,21 +181,28 @@ use_known(SyncFetch *fetch, JsonbValue *scheme)
 }
 
 /*
- * Start the call: the one that refreshes, where there is something to refresh.
+ * Start the call, unless it has to wait: the one that refreshes, where there is
+ * something to refresh.
  */
-static void
-start_call(SyncFetch *fetch, JsonbValue *scheme)
+static bool
+start_call(SyncFetch *fetch, JsonbValue *scheme, int64 *wait_ms)
 {
 	JsonbValue *refresh = sync_kit_json_member(scheme, "refresh");
 	char *url = sync_kit_json_string(scheme, "url");
 	char *method = sync_kit_json_string(scheme, "method");
 	MemoryContext caller;
 
+	if (fetch->token_context == NULL)
+		fetch->token_context = AllocSetContextCreate(fetch->context,
+													 "sync token call",
+													 ALLOCSET_DEFAULT_SIZES);
+	MemoryContextReset(fetch->token_context);
+	*wait_ms = sync_provider_limit_wait(fetch, fetch->token_context);
+	if (*wait_ms > 0)
+		return false;
+
 	fetch->refreshing = refresh && !fetch->refresh_failed &&
 						sync_kit_json_member(fetch->scope.token, "refresh");
-	fetch->token_context = AllocSetContextCreate(fetch->context,
-												 "sync token call",
-												 ALLOCSET_DEFAULT_SIZES);
 	caller = MemoryContextSwitchTo(fetch->token_context);
 	if (fetch->refreshing && sync_kit_json_member(refresh, "url"))
 		url = sync_kit_json_string(refresh, "url");
@@ -199,9 +211,10 @@ start_call(SyncFetch *fetch, JsonbValue *scheme)
 					 fetch->refreshing ? refresh : scheme,
 					 url,
 					 method ? method : "POST");
-	fetch->token_transfer = sync_http_start(fetch->token_request);
-	fetch->counts.requests++;
+	fetch->token_transfer =
+		sync_provider_limit_start(fetch, fetch->token_request);
 	MemoryContextSwitchTo(caller);
+	return true;
 }
 
 /*

@@ -7,6 +7,8 @@
 /path/...            the segments of the path, unquoted
 /forms               a record for each form that a value may have: id, v
 /echo                what was asked, as one record
+/moved/...           a redirect to /..., once more with each "moved" at the beginning
+/token               a token
 /not-json            text
 /take/...            takes records: an array, in an envelope, in columns, in a field of a
                      form, or one; POST, PUT to /take/ID, DELETE of /take/ID.  It answers
@@ -148,6 +150,12 @@ class Api:
                        "headers": {k.lower(): v for k, v in request.headers.items()}})
 
     post_echo = get_echo
+
+    def get_moved(self, request):
+        return Answer("", 302, {"Location": request.raw_path.split("/moved", 1)[1]})
+
+    def get_token(self, request):
+        return Answer({"access": "token"})
 
     def get_not_json(self, request):
         return Answer("ok", kind="text/plain")

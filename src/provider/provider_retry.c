@@ -1,0 +1,164 @@
+/*-------------------------------------------------------------------------
+ *
+ * provider_retry.c
+ *	  Requests that did not work: when they are made again, or why they are not.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "utils/timestamp.h"
+
+#include "kit/kit_error.h"
+#include "provider/provider_limit.h"
+#include "provider/provider_push.h"
+
+#define DEFAULT_RETRIES		3
+#define DEFAULT_WAIT_MS		1000
+#define DEFAULT_FACTOR		2
+#define DEFAULT_WAIT_MAX_MS 60000
+
+static void report_verdict(SyncFetch *fetch, SyncVerdict *verdict, int status);
+static bool may_retry(SyncFetch *fetch, bool undone);
+static int64 backoff_ms(SyncFetch *fetch);
+
+/*
+ * No whole answer came to the request at hand: have it made again, or raise.
+ */
+void
+sync_provider_retry_broken(SyncFetch *fetch)
+{
+	if (!may_retry(fetch, !sync_http_was_sent(fetch->transfer)))
+		sync_http_check(fetch->transfer);
+	fetch->tries++;
+	fetch->counts.retries++;
+	sync_provider_wait_for(fetch, backoff_ms(fetch));
+}
+
+/*
+ * Do what the outcome of an answer says where it is not in order: have the
+ * request at hand made again, or raise.
+ */
+void
+sync_provider_retry_verdict(SyncFetch *fetch, SyncVerdict *verdict, int status)
+{
+	int64 wait_ms = verdict->wait_ms;
+	int64 most_ms = sync_kit_json_integer(fetch->endpoint->provider->retry,
+										  "max_wait_ms",
+										  DEFAULT_WAIT_MAX_MS);
+
+	if (verdict->outcome == SYNC_OUTCOME_AUTHENTICATE ||
+		verdict->outcome == SYNC_OUTCOME_THROTTLE)
+		sync_provider_set_items(fetch, SYNC_ITEM_WAITING);
+	if (verdict->outcome == SYNC_OUTCOME_AUTHENTICATE &&
+		!fetch->authenticated && sync_provider_forget_token(fetch))
+	{
+		fetch->authenticated = true;
+		fetch->counts.retries++;
+		return;
+	}
+	if (verdict->outcome == SYNC_OUTCOME_AUTHENTICATE ||
+		verdict->outcome == SYNC_OUTCOME_FAIL ||
+		!may_retry(fetch, verdict->outcome == SYNC_OUTCOME_THROTTLE) ||
+		wait_ms > most_ms)
+		report_verdict(fetch, verdict, status);
+
+	if (wait_ms < 0)
+		wait_ms = backoff_ms(fetch);
+	if (verdict->outcome == SYNC_OUTCOME_THROTTLE)
+		sync_provider_limit_pause(fetch, wait_ms);
+	fetch->tries++;
+	fetch->counts.retries++;
+	sync_provider_wait_for(fetch, wait_ms);
+}
+
+/*
+ * Let the next request wait.
+ */
+void
+sync_provider_wait_for(SyncFetch *fetch, int64 ms)
+{
+	fetch->not_before = GetCurrentTimestamp() + ms * 1000;
+	fetch->counts.waited_ms += ms;
+}
+
+/*
+ * Does the next request have to wait still, and how long?
+ */
+bool
+sync_provider_has_to_wait(SyncFetch *fetch, int64 *wait_ms)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (fetch->not_before <= now)
+		return false;
+	*wait_ms = (fetch->not_before - now + 999) / 1000;
+	return true;
+}
+
+/*
+ * Raise what an answer says.
+ */
+static void
+report_verdict(SyncFetch *fetch, SyncVerdict *verdict, int status)
+{
+	char *shown =
+		sync_http_shown_url(fetch->request->url, fetch->request->hide_path);
+	bool refused = verdict->outcome == SYNC_OUTCOME_AUTHENTICATE;
+	bool waits;
+
+	fetch->hopeless = refused || verdict->outcome == SYNC_OUTCOME_FAIL;
+	waits = verdict->wait_ms >= 0 && !fetch->hopeless;
+	ereport(ERROR,
+			errcode(SYNC_ERRCODE_HTTP_STATUS),
+			refused
+				? errmsg("provider \"%s\" does not accept the credential",
+						 fetch->endpoint->provider->name)
+				: errmsg("provider \"%s\" did not do what endpoint \"%s\" asks",
+						 fetch->endpoint->provider->name,
+						 fetch->endpoint->name),
+			verdict->message
+				? errdetail("\"%s\" answered with status %d: %s",
+							shown,
+							status,
+							sync_http_redact(verdict->message,
+											 fetch->request->secrets))
+				: errdetail("\"%s\" answered with status %d.", shown, status),
+			waits ? errhint("It asks to be left alone for %g seconds.",
+							verdict->wait_ms / 1000.0)
+			: refused
+				? errhint("Set the credential anew with sync_set_credential.")
+				: 0);
+}
+
+/*
+ * May the request at hand be made again?  "undone": it is known that nothing
+ * was done for it.
+ */
+static bool
+may_retry(SyncFetch *fetch, bool undone)
+{
+	return fetch->handed_out == 0 &&
+		   (undone || sync_provider_is_harmless(fetch)) &&
+		   fetch->tries <
+			   sync_kit_json_integer(fetch->endpoint->provider->retry,
+									 "times",
+									 DEFAULT_RETRIES);
+}
+
+/*
+ * How long to wait before the next try, where nobody says.
+ */
+static int64
+backoff_ms(SyncFetch *fetch)
+{
+	JsonbValue *retry = fetch->endpoint->provider->retry;
+	int64 most_ms =
+		sync_kit_json_integer(retry, "max_wait_ms", DEFAULT_WAIT_MAX_MS);
+	int64 factor = sync_kit_json_integer(retry, "factor", DEFAULT_FACTOR);
+	int64 wait_ms = sync_kit_json_integer(retry, "wait_ms", DEFAULT_WAIT_MS);
+
+	for (int i = 0; i < fetch->tries - 1 && wait_ms < most_ms; i++)
+		wait_ms *= factor;
+	return Min(wait_ms, most_ms);
+}
