@@ -84,6 +84,7 @@ extern bool sync_http_was_sent(SyncHttpTransfer *transfer);
 extern void sync_http_check(SyncHttpTransfer *transfer);
 extern int sync_http_status(SyncHttpTransfer *transfer);
 extern int64 sync_http_bytes(SyncHttpTransfer *transfer);
+extern int64 sync_http_elapsed_us(SyncHttpTransfer *transfer);
 extern char *sync_http_header(SyncHttpTransfer *transfer, const char *name);
 extern List *sync_http_headers(SyncHttpTransfer *transfer);
 extern const char *sync_http_shown(SyncHttpTransfer *transfer);

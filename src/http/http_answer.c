@@ -104,6 +104,20 @@ sync_http_bytes(SyncHttpTransfer *transfer)
 }
 
 /*
+ * How many microseconds libcurl was at work on it, redirects included; not how
+ * long it waited for its turn.
+ */
+int64
+sync_http_elapsed_us(SyncHttpTransfer *transfer)
+{
+	curl_off_t last_us = 0;
+
+	if (transfer->easy)
+		curl_easy_getinfo(transfer->easy, CURLINFO_TOTAL_TIME_T, &last_us);
+	return transfer->elapsed_us + last_us;
+}
+
+/*
  * The value of the last header of that name in the answer, NULL where there is
  * none.
  */

@@ -58,6 +58,7 @@ struct SyncHttpTransfer
 	/* where the last redirect led to, malloc'ed; NULL: there was none */
 	char *redirected;
 	int redirects;
+	int64 elapsed_us; /* until then */
 
 	/* of a mail */
 	struct curl_slist *recipients;

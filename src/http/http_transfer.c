@@ -264,6 +264,7 @@ sync_http_redirect(SyncHttpTransfer *transfer)
 		free(target);
 		return false;
 	}
+	transfer->elapsed_us = sync_http_elapsed_us(transfer);
 	free(transfer->redirected);
 	transfer->redirected = target;
 	transfer->header.length = 0;

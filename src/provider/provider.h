@@ -19,6 +19,18 @@
 #include "http/http.h"
 #include "provider/provider_definition.h"
 
+/* How a request can fail; they are counted in this order */
+typedef enum SyncFault
+{
+	SYNC_FAULT_THROTTLED,
+	SYNC_FAULT_UNANSWERED,
+	SYNC_FAULT_UNAVAILABLE,
+	SYNC_FAULT_UNAUTHORIZED,
+	SYNC_FAULT_REFUSED,
+	SYNC_FAULT_UNUSABLE,
+	SYNC_FAULTS
+} SyncFault;
+
 /* Counts of a fetch */
 typedef struct SyncFetchCounts
 {
@@ -29,6 +41,12 @@ typedef struct SyncFetchCounts
 	int64 sent_bytes; /* of bodies */
 	int64 retries;
 	int64 waited_ms; /* between tries and for limits */
+	int64 pushed;	 /* rows */
+	int64 pushes;	 /* answers in order to those that push */
+	int64 tokens;
+	int64 faults[SYNC_FAULTS]; /* answers that were not in order */
+	int64 held_us;			   /* by limits and pauses */
+	int64 transfer_us;
 } SyncFetchCounts;
 
 typedef struct SyncFetch SyncFetch;

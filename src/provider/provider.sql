@@ -201,3 +201,51 @@ params: the parameters that the endpoint declares.
 max_rows: stop after that many records; NULL: read all.
 timing_partner_id: with the credential of that tenant; NULL: with none.
 since: ask only for what is newer, where the endpoint is incremental.';
+
+CREATE FUNCTION sync_stat_providers_rows(OUT provider_name text, OUT timing_partner_id bigint,
+	OUT requests bigint, OUT succeeded bigint, OUT pages bigint, OUT rows_in bigint, OUT rows_out bigint,
+	OUT bytes_in bigint, OUT bytes_out bigint, OUT retries bigint, OUT tokens bigint, OUT throttled bigint,
+	OUT unanswered bigint, OUT unavailable bigint, OUT unauthorized bigint, OUT refused bigint, OUT unusable bigint,
+	OUT held interval, OUT in_transfer interval, OUT window_limit integer, OUT window_left integer,
+	OUT paused_until timestamptz, OUT last_request timestamptz, OUT last_success timestamptz,
+	OUT last_error_at timestamptz, OUT last_sqlstate text, OUT last_error text, OUT last_detail text,
+	OUT since timestamptz) RETURNS SETOF record
+	LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'sync_sql_stat_providers';
+REVOKE ALL ON FUNCTION sync_stat_providers_rows() FROM PUBLIC;
+COMMENT ON FUNCTION sync_stat_providers_rows() IS
+'What was asked of providers in this database, as sync_stat_providers shows it. No row where the library is not in shared_preload_libraries.';
+
+CREATE VIEW sync_stat_providers AS
+SELECT * FROM sync_stat_providers_rows() ORDER BY provider_name, timing_partner_id NULLS FIRST;
+REVOKE ALL ON TABLE sync_stat_providers FROM PUBLIC;
+COMMENT ON VIEW sync_stat_providers IS
+'What was asked of each provider with the credential of each tenant, by fetches, pushes and tests of credentials, and what came of it: as it happens, also in transactions that are rolled back. Made for \watch and for monitors. It is counted in shared memory from the first request after a start of the server on (column since), for 4,096 tenants and providers, of which the one that was asked for longest ago gives way; empty where the library is not in shared_preload_libraries.';
+COMMENT ON COLUMN sync_stat_providers.provider_name IS 'The provider.';
+COMMENT ON COLUMN sync_stat_providers.timing_partner_id IS 'The tenant; NULL: it was asked without a credential.';
+COMMENT ON COLUMN sync_stat_providers.requests IS 'Requests that were made: for pages, for rows that are pushed, for tokens, again, and to where a redirect led.';
+COMMENT ON COLUMN sync_stat_providers.succeeded IS 'Requests whose answer was in order, those with what is unchanged (304) included.';
+COMMENT ON COLUMN sync_stat_providers.pages IS 'Pages that came.';
+COMMENT ON COLUMN sync_stat_providers.rows_in IS 'Records that were read from them, those of parents included.';
+COMMENT ON COLUMN sync_stat_providers.rows_out IS 'Rows that were pushed and taken.';
+COMMENT ON COLUMN sync_stat_providers.bytes_in IS 'Bytes of the bodies of answers, unpacked.';
+COMMENT ON COLUMN sync_stat_providers.bytes_out IS 'Bytes of the bodies of requests.';
+COMMENT ON COLUMN sync_stat_providers.retries IS 'Requests that were to be made again, within a fetch or a push; attempts at a task are counted in sync_history.';
+COMMENT ON COLUMN sync_stat_providers.tokens IS 'Tokens that were given, for the first time or anew.';
+COMMENT ON COLUMN sync_stat_providers.throttled IS 'Requests that were answered with 429, or whose outcome is throttle.';
+COMMENT ON COLUMN sync_stat_providers.unanswered IS 'Requests to which no whole answer came: no connection, a timeout, a body that broke off.';
+COMMENT ON COLUMN sync_stat_providers.unavailable IS 'Requests whose outcome is retry: 5xx and the like.';
+COMMENT ON COLUMN sync_stat_providers.unauthorized IS 'Requests whose outcome is authenticate (401), and calls that renew a token and were refused.';
+COMMENT ON COLUMN sync_stat_providers.refused IS 'Requests whose outcome is fail: other 4xx and the like.';
+COMMENT ON COLUMN sync_stat_providers.unusable IS 'Requests whose answer could not be used: not JSON, too large, an address that may not be asked, no token.';
+COMMENT ON COLUMN sync_stat_providers.held IS 'How long requests waited for the limits of the provider, and for its wish to be left alone, added up.';
+COMMENT ON COLUMN sync_stat_providers.in_transfer IS 'How long requests were on their way, from connecting to the end of the answer, added up; what runs side by side counts side by side.';
+COMMENT ON COLUMN sync_stat_providers.window_limit IS 'How many requests limits of the provider allow in a window; NULL: any number.';
+COMMENT ON COLUMN sync_stat_providers.window_left IS 'How many of these could be made now.';
+COMMENT ON COLUMN sync_stat_providers.paused_until IS 'Until when the provider wants to be left alone, with this credential; NULL: it does not.';
+COMMENT ON COLUMN sync_stat_providers.last_request IS 'When the last request was made.';
+COMMENT ON COLUMN sync_stat_providers.last_success IS 'When an answer that was in order came last; NULL: none.';
+COMMENT ON COLUMN sync_stat_providers.last_error_at IS 'When a request ended with an error last, after all retries; NULL: none.';
+COMMENT ON COLUMN sync_stat_providers.last_sqlstate IS 'SQLSTATE of that error.';
+COMMENT ON COLUMN sync_stat_providers.last_error IS 'Its message, cut to 127 bytes.';
+COMMENT ON COLUMN sync_stat_providers.last_detail IS 'Its detail, cut to 255 bytes.';
+COMMENT ON COLUMN sync_stat_providers.since IS 'Since when all this is counted.';

@@ -18,11 +18,13 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "provider/provider_count.h"
 #include "provider/provider_known.h"
 #include "provider/provider_limit.h"
 #include "provider/provider_push.h"
 #include "provider/provider_records.h"
 
+static bool has_records(SyncFetch *fetch);
 static SyncFetchStep take_step(SyncFetch *fetch, Jsonb **record, int64 *wait_ms);
 static bool hand_out(SyncFetch *fetch, Jsonb **record);
 static bool read_line(SyncFetch *fetch);
@@ -56,7 +58,10 @@ sync_provider_step(SyncFetch *fetch, Jsonb **record, int64 *wait_ms)
 
 	MemoryContextReset(fetch->scratch);
 	error_context_stack = &frame;
-	step = take_step(fetch, record, wait_ms);
+	if (has_records(fetch) && hand_out(fetch, record))
+		step = SYNC_FETCH_RECORD;
+	else
+		step = sync_provider_count_step(fetch, take_step, record, wait_ms);
 	error_context_stack = frame.previous;
 	MemoryContextSwitchTo(caller);
 	return step;
@@ -155,6 +160,16 @@ void
 sync_provider_close(SyncFetch *fetch)
 {
 	MemoryContextDelete(fetch->context);
+}
+
+/*
+ * Are there records at hand that were not handed out?
+ */
+static bool
+has_records(SyncFetch *fetch)
+{
+	return !fetch->ended && !sync_provider_is_keeping(fetch) &&
+		   fetch->record_at < sync_provider_count(fetch);
 }
 
 /*
@@ -355,6 +370,8 @@ take_answer(SyncFetch *fetch)
 
 	clear_page(fetch);
 	MemoryContextSwitchTo(fetch->page);
+	if (!fetch->request->streamed)
+		fetch->counts.transfer_us += sync_http_elapsed_us(transfer);
 	if (!sync_http_was_sent(transfer))
 		sync_provider_set_items(fetch, SYNC_ITEM_WAITING);
 	if (sync_http_is_broken(transfer))
@@ -395,6 +412,7 @@ take_answer(SyncFetch *fetch)
 											 wait ? wait : "Retry-After"));
 	if (verdict.outcome == SYNC_OUTCOME_FAIL && fetch->items)
 	{
+		sync_provider_count_outcome(fetch, verdict.outcome);
 		sync_provider_refuse_items(fetch, &verdict, status);
 		end_push(fetch);
 	}
@@ -406,6 +424,7 @@ take_answer(SyncFetch *fetch)
 	else if (fetch->items)
 	{
 		sync_provider_settle_items(fetch, document, text[0] != '\0');
+		sync_provider_count_pushed(fetch);
 		end_push(fetch);
 	}
 	else if (document == NULL && text[0] && fetch->endpoint->outcomes == NIL)
@@ -483,6 +502,8 @@ end_request(SyncFetch *fetch)
 {
 	if (fetch->streaming)
 		fetch->counts.bytes += sync_http_bytes(fetch->transfer);
+	if (fetch->request->streamed)
+		fetch->counts.transfer_us += sync_http_elapsed_us(fetch->transfer);
 	fetch->streaming = false;
 	fetch->scanned = false;
 	fetch->record_at = 0;

@@ -101,6 +101,8 @@ struct SyncFetch
 	bool ended;
 	bool hopeless; /* it is refused, however often it asks */
 	SyncFetchCounts counts;
+	SyncFetchCounts told;	/* of these, to all who look */
+	TimestampTz held_since; /* by limits and pauses; 0: it is not */
 };
 
 /* Parameters of a URL that is being put together */

@@ -19,12 +19,14 @@
 #include "utils/memutils.h"
 
 #include "kit/kit_settings.h"
+#include "provider/provider_count.h"
 #include "provider/provider_limit.h"
 
 #define PLACES_MAX	  64
 #define PLACE_POLL_MS 20
 #define LOCK_SUBID	  3 /* those of users' advisory locks are 1 and 2 */
 
+static int64 take_turn(SyncFetch *fetch, MemoryContext request);
 static SyncPace pace_of(SyncFetch *fetch);
 static int64 key_of(SyncFetch *fetch);
 static bool take_place(SyncFetch *fetch, int64 key);
@@ -40,24 +42,9 @@ static int64 limit_ms(SyncFetch *fetch);
 int64
 sync_provider_limit_wait(SyncFetch *fetch, MemoryContext request)
 {
-	SyncPace pace = pace_of(fetch);
-	int64 wait_ms = sync_shmem_paces_wait(MyDatabaseId, &pace);
-	MemoryContextCallback *callback;
+	int64 wait_ms = take_turn(fetch, request);
 
-	if (wait_ms > 0)
-		return wait_ms;
-	callback = MemoryContextAlloc(request, sizeof(MemoryContextCallback));
-	callback->func = sync_provider_limit_release;
-	callback->arg = fetch;
-	MemoryContextRegisterResetCallback(request, callback);
-	if (!take_place(fetch, pace.key))
-		return PLACE_POLL_MS;
-	wait_ms = sync_shmem_paces_take(MyDatabaseId,
-									&pace,
-									limit_ms(fetch),
-									&fetch->ticket);
-	if (wait_ms > 0)
-		sync_provider_limit_release(fetch);
+	sync_provider_count_hold(fetch, wait_ms);
 	return wait_ms;
 }
 
@@ -95,6 +82,7 @@ sync_provider_limit_follow(SyncFetch *fetch, SyncHttpTransfer *transfer)
 									&pace,
 									limit_ms(fetch),
 									&fetch->ticket);
+	sync_provider_count_hold(fetch, wait_ms);
 	if (wait_ms > 0)
 		return wait_ms;
 	sync_http_follow(transfer);
@@ -143,6 +131,34 @@ sync_provider_limit_key(const char *provider, const int64 *tenant)
 	return (int64) hash_bytes_extended((const unsigned char *) provider,
 									   strlen(provider),
 									   seed);
+}
+
+/*
+ * Take a request of a fetch among those that may go now, and count it, or say how
+ * many milliseconds it has to wait.
+ */
+static int64
+take_turn(SyncFetch *fetch, MemoryContext request)
+{
+	SyncPace pace = pace_of(fetch);
+	int64 wait_ms = sync_shmem_paces_wait(MyDatabaseId, &pace);
+	MemoryContextCallback *callback;
+
+	if (wait_ms > 0)
+		return wait_ms;
+	callback = MemoryContextAlloc(request, sizeof(MemoryContextCallback));
+	callback->func = sync_provider_limit_release;
+	callback->arg = fetch;
+	MemoryContextRegisterResetCallback(request, callback);
+	if (!take_place(fetch, pace.key))
+		return PLACE_POLL_MS;
+	wait_ms = sync_shmem_paces_take(MyDatabaseId,
+									&pace,
+									limit_ms(fetch),
+									&fetch->ticket);
+	if (wait_ms > 0)
+		sync_provider_limit_release(fetch);
+	return wait_ms;
 }
 
 /*

@@ -13,6 +13,7 @@
 #include "utils/timestamp.h"
 
 #include "kit/kit_spi.h"
+#include "provider/provider_count.h"
 #include "provider/provider_push.h"
 
 #define DEPTH_MAX 5 /* of parents of parents */
@@ -121,6 +122,7 @@ open_fetch(const char *name,
 	if (depth >= 0)
 		fetch->scope.param =
 			sync_provider_settle_params(fetch->endpoint, params);
+	sync_provider_count_begin(fetch);
 	fetch->scope.credential = fetch->credential->fields;
 	fetch->scope.token = fetch->credential->token;
 	fetch->scope.tenant = tenant ? psprintf(INT64_FORMAT, *tenant) : NULL;

@@ -10,6 +10,7 @@
 #include "utils/timestamp.h"
 
 #include "kit/kit_error.h"
+#include "provider/provider_count.h"
 #include "provider/provider_limit.h"
 #include "provider/provider_push.h"
 
@@ -28,6 +29,7 @@ static int64 backoff_ms(SyncFetch *fetch);
 void
 sync_provider_retry_broken(SyncFetch *fetch)
 {
+	fetch->counts.faults[SYNC_FAULT_UNANSWERED]++;
 	if (!may_retry(fetch, !sync_http_was_sent(fetch->transfer)))
 		sync_http_check(fetch->transfer);
 	fetch->tries++;
@@ -47,6 +49,7 @@ sync_provider_retry_verdict(SyncFetch *fetch, SyncVerdict *verdict, int status)
 										  "max_wait_ms",
 										  DEFAULT_WAIT_MAX_MS);
 
+	sync_provider_count_outcome(fetch, verdict->outcome);
 	if (verdict->outcome == SYNC_OUTCOME_AUTHENTICATE ||
 		verdict->outcome == SYNC_OUTCOME_THROTTLE)
 		sync_provider_set_items(fetch, SYNC_ITEM_WAITING);
@@ -66,7 +69,10 @@ sync_provider_retry_verdict(SyncFetch *fetch, SyncVerdict *verdict, int status)
 	if (wait_ms < 0)
 		wait_ms = backoff_ms(fetch);
 	if (verdict->outcome == SYNC_OUTCOME_THROTTLE)
+	{
 		sync_provider_limit_pause(fetch, wait_ms);
+		sync_provider_count_hold(fetch, wait_ms);
+	}
 	fetch->tries++;
 	fetch->counts.retries++;
 	sync_provider_wait_for(fetch, wait_ms);

@@ -18,6 +18,7 @@
 #include "utils/timestamp.h"
 
 #include "kit/kit_error.h"
+#include "provider/provider_count.h"
 #include "provider/provider_limit.h"
 #include "provider/provider_records.h"
 
@@ -213,6 +214,7 @@ start_call(SyncFetch *fetch, JsonbValue *scheme, int64 *wait_ms)
 					 method ? method : "POST");
 	fetch->token_transfer =
 		sync_provider_limit_start(fetch, fetch->token_request);
+	fetch->counts.sent_bytes += fetch->token_request->body_length;
 	MemoryContextSwitchTo(caller);
 	return true;
 }
@@ -308,6 +310,7 @@ take_reply(SyncFetch *fetch, JsonbValue *scheme)
 
 	sync_http_check(transfer);
 	fetch->counts.bytes += sync_http_bytes(transfer);
+	fetch->counts.transfer_us += sync_http_elapsed_us(transfer);
 	text = sync_http_text(transfer, &length);
 	if (sync_kit_json_is_valid(text))
 		document = sync_kit_json_value(sync_kit_json_parse(text));
@@ -316,6 +319,7 @@ take_reply(SyncFetch *fetch, JsonbValue *scheme)
 	if (token == NULL && fetch->refreshing && status < 500)
 	{
 		MemoryContextSwitchTo(caller);
+		sync_provider_count_outcome(fetch, SYNC_OUTCOME_AUTHENTICATE);
 		fetch->refresh_failed = true;
 		fetch->scope.token = fetch->credential->token = NULL;
 		end_call(fetch);
@@ -324,6 +328,7 @@ take_reply(SyncFetch *fetch, JsonbValue *scheme)
 	if (token == NULL)
 		report_reply(fetch, status, text, document);
 
+	fetch->counts.tokens++;
 	text = sync_kit_json_text(token);
 	use_token(fetch, text);
 	remember(fetch->credential, text);
@@ -410,6 +415,7 @@ report_reply(SyncFetch *fetch,
 		sync_provider_judge(fetch->endpoint, status, text, document, NULL)
 			.outcome;
 
+	sync_provider_count_outcome(fetch, outcome);
 	fetch->hopeless =
 		outcome == SYNC_OUTCOME_FAIL || outcome == SYNC_OUTCOME_AUTHENTICATE;
 	ereport(ERROR,

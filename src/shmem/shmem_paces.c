@@ -248,6 +248,33 @@ sync_shmem_paces_pause(Oid database, int64 number, int64 ms)
 }
 
 /*
+ * How many requests of a key may be sent before one of those in its window has
+ * left it.
+ */
+int
+sync_shmem_paces_left(Oid database, const SyncPace *pace)
+{
+	TimestampTz now;
+	int count = 0;
+	Key *key;
+
+	enter();
+	now = GetCurrentTimestamp();
+	key = find_key(database, pace->key);
+	for (int at = key ? key->block : NONE; at != NONE;
+		 at = paces->blocks[at].next)
+		for (int i = 0; i < TIMES; i++)
+		{
+			TimestampTz time = pg_atomic_read_u64(&paces->blocks[at].times[i]);
+
+			if (time != 0 && time + pace->window_ms * 1000 >= now)
+				count++;
+		}
+	leave();
+	return Max(pace->requests - count, 0);
+}
+
+/*
  * Is anybody to be left alone at present?
  */
 bool

@@ -43,6 +43,7 @@ extern int64 sync_shmem_paces_take(Oid database,
 extern void sync_shmem_paces_sent(SyncPaceTicket *ticket);
 extern void sync_shmem_paces_done(SyncPaceTicket *ticket);
 extern void sync_shmem_paces_pause(Oid database, int64 key, int64 ms);
+extern int sync_shmem_paces_left(Oid database, const SyncPace *pace);
 extern bool sync_shmem_paces_any_paused(void);
 extern bool sync_shmem_paces_paused(Oid database,
 									int64 key,

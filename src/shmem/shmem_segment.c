@@ -24,6 +24,7 @@
 #include "shmem/shmem_progress.h"
 #include "shmem/shmem_rates.h"
 #include "shmem/shmem_segment.h"
+#include "shmem/shmem_traffic.h"
 #include "shmem/shmem_waits.h"
 #include "shmem/shmem_workers.h"
 
@@ -41,6 +42,7 @@ static const SyncShmemRoom rooms[] = {
 	{sync_shmem_marks_size, sync_shmem_marks_attach},
 	{sync_shmem_rates_size, sync_shmem_rates_attach},
 	{sync_shmem_driven_size, sync_shmem_driven_attach},
+	{sync_shmem_traffic_size, sync_shmem_traffic_attach},
 };
 
 static bool available = false; /* this process has the segment */
