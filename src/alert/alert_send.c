@@ -15,12 +15,13 @@
 #include "kit/kit_cipher.h"
 #include "kit/kit_error.h"
 
-#define ANSWER_CHARS_MAX 200
-#define ANSWER_BYTES_MAX 65536
+#define ANSWER_BYTES_MAX  65536
+#define SEGMENT_BYTES_MIN 8 /* of a path, to be a secret by itself */
 
 static void compose_post(SyncHttpRequest *request,
 						 SyncAlertChannel *channel,
 						 const char *json);
+static List *secrets_of_url(char *url);
 static void sign(SyncHttpRequest *request, const char *secret);
 static void compose_mail(SyncHttpRequest *request,
 						 SyncAlertChannel *channel,
@@ -67,7 +68,6 @@ sync_alert_check_answer(SyncAlertChannel *channel,
 	if (request->mail || status / 100 == 2)
 		return;
 	text = sync_http_text(transfer, &length);
-	text = pnstrdup(text, pg_mbcharcliplen(text, length, ANSWER_CHARS_MAX));
 	ereport(ERROR,
 			errcode(SYNC_ERRCODE_HTTP_STATUS),
 			errmsg("alert channel \"%s\" does not take the message",
@@ -75,7 +75,7 @@ sync_alert_check_answer(SyncAlertChannel *channel,
 			errdetail("\"%s\" answered with status %d: %s",
 					  sync_http_shown_url(request->url, true),
 					  status,
-					  sync_http_redact(text, request->secrets)));
+					  sync_http_repeat(text, request->secrets)));
 }
 
 /*
@@ -91,7 +91,7 @@ compose_post(SyncHttpRequest *request,
 
 	request->url = sync_kit_json_string(channel->secrets, "url");
 	request->hide_path = true;
-	request->secrets = list_make1(unconstify(char *, request->url));
+	request->secrets = secrets_of_url(unconstify(char *, request->url));
 	request->body = pg_server_to_any(json, strlen(json), PG_UTF8);
 	request->body_length = strlen(request->body);
 	add_header(request, "Content-Type", "application/json; charset=utf-8");
@@ -106,6 +106,27 @@ compose_post(SyncHttpRequest *request,
 		add_header(request, header->name, value);
 		request->secrets = lappend(request->secrets, value);
 	}
+}
+
+/*
+ * What of a URL is a secret: all of it, and what its path has in it.
+ */
+static List *
+secrets_of_url(char *url)
+{
+	List *secrets = list_make1(url);
+	const char *at = strstr(url, "://");
+
+	at += strcspn(at + 3, "/?") + 3;
+	while (*at)
+	{
+		size_t length = strcspn(++at, "/?&=");
+
+		if (length >= SEGMENT_BYTES_MIN)
+			secrets = lappend(secrets, pnstrdup(at, length));
+		at += length;
+	}
+	return secrets;
 }
 
 /*

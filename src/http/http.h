@@ -106,6 +106,7 @@ extern bool sync_http_same_host(const char *url, const char *other);
 extern char *sync_http_resolve(const char *base, const char *reference);
 extern char *sync_http_shown_url(const char *url, bool hide_path);
 extern char *sync_http_redact(const char *text, List *secrets);
+extern char *sync_http_repeat(const char *text, List *secrets);
 extern char *sync_http_encode(const char *text);
 extern int64 sync_http_parse_wait(const char *header);
 

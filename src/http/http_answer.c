@@ -263,7 +263,10 @@ sync_http_line(SyncHttpTransfer *transfer, Size *length)
 			transfer->taken = body->length;
 		}
 		else if (end)
+		{
 			transfer->taken = end + 1 - body->data;
+			transfer->long_line = false;
+		}
 		if (end && end > line && end[-1] == '\r')
 			end--;
 		if (end && end > line)
@@ -281,6 +284,7 @@ sync_http_line(SyncHttpTransfer *transfer, Size *length)
 		memmove(body->data, body->data + transfer->taken, body->length);
 		transfer->taken = 0;
 	}
+	transfer->long_line = true;
 	if (transfer->paused && transfer->state == SYNC_HTTP_RUNNING)
 		sync_http_session_resume(transfer);
 	return NULL;
@@ -387,7 +391,7 @@ report_failure(SyncHttpTransfer *transfer)
 	const char *reason =
 		transfer->reason[0] ? transfer->reason
 							: curl_easy_strerror(transfer->result);
-	char *detail = sync_http_redact(reason, transfer->request->secrets);
+	char *detail = sync_http_repeat(reason, transfer->request->secrets);
 	bool late = transfer->result == CURLE_OPERATION_TIMEDOUT;
 	bool begun = transfer->header.length > 0;
 	char *refusal =
@@ -398,7 +402,7 @@ report_failure(SyncHttpTransfer *transfer)
 				errcode(SYNC_ERRCODE_HTTP_STATUS),
 				errmsg("\"%s\" does not take the mail", transfer->shown),
 				errdetail("It said: %s",
-						  sync_http_redact(refusal,
+						  sync_http_repeat(refusal,
 										   transfer->request->secrets)));
 	detail[0] = pg_toupper((unsigned char) detail[0]);
 

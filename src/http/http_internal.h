@@ -74,6 +74,7 @@ struct SyncHttpTransfer
 	Size taken;		/* bytes of a streamed body that were handed out */
 	int64 received; /* bytes of the body in all */
 	bool paused;	/* until what came is taken */
+	bool long_line; /* what came of it is no whole line yet */
 };
 
 /* in http_session.c */

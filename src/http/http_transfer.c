@@ -116,6 +116,8 @@ sync_http_prepare(SyncHttpTransfer *transfer)
 		}
 		curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
 		curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+		/* nor are threads waited for that still look up a name */
+		curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
 		curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->reason);
 		curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
 		curl_easy_setopt(easy,
@@ -320,7 +322,8 @@ take_header(char *data, size_t size, size_t count, void *arg)
 
 /*
  * Take a piece of the body of an answer; a callback of libcurl.  What is read
- * line by line waits while much of it has not been taken.
+ * line by line waits while much of it has not been taken, unless that is not yet
+ * a line.
  */
 static size_t
 take_body(char *data, size_t size, size_t count, void *arg)
@@ -328,7 +331,7 @@ take_body(char *data, size_t size, size_t count, void *arg)
 	SyncHttpTransfer *transfer = arg;
 	Size length = size * count;
 
-	if (transfer->request->streamed &&
+	if (transfer->request->streamed && !transfer->long_line &&
 		transfer->body.length - transfer->taken >= STREAM_AHEAD_MAX)
 	{
 		transfer->paused = true;

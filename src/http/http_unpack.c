@@ -4,7 +4,8 @@
  *	  Bodies that come packed and do not say so.
  *
  * libcurl unpacks what a header says is packed; some servers forget that
- * header.  No text begins as gzip does, so there is no doubt.
+ * header.  No text begins as gzip does, so there is no doubt.  What was packed in
+ * several parts, one behind the other, is one body.
  *
  *-------------------------------------------------------------------------
  */
@@ -49,7 +50,8 @@ sync_http_unpack(SyncHttpTransfer *transfer)
 }
 
 /*
- * Unpack a stream to its end; nothing is left in "to" where it has none.
+ * Unpack a stream and those behind it; nothing is left in "to" where one has no
+ * end.
  */
 static SyncHttpRefusal
 inflate_all(z_stream *stream, SyncHttpBuffer *to, int64 max_size)
@@ -66,6 +68,8 @@ inflate_all(z_stream *stream, SyncHttpBuffer *to, int64 max_size)
 			return SYNC_HTTP_REFUSED_BODY_SIZE;
 		if (!sync_http_buffer_add(to, piece, sizeof(piece) - stream->avail_out))
 			return SYNC_HTTP_REFUSED_MEMORY;
+		if (result == Z_STREAM_END && stream->avail_in > 0)
+			result = inflateReset(stream);
 	}
 	if (result != Z_STREAM_END)
 		to->length = 0;

@@ -8,11 +8,13 @@
 #include "postgres.h"
 
 #include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
 #include "utils/timestamp.h"
 
 #include "http/http_internal.h"
 
 #define SECRET_BYTES_MIN 4 /* what is shorter is in every other word */
+#define SAID_BYTES_MAX	 300
 
 static char *url_part(CURLU *url, CURLUPart part);
 static CURLU *parse(const char *url, const char *scheme);
@@ -90,7 +92,7 @@ sync_http_resolve(const char *base, const char *reference)
 
 /*
  * Where a redirect may lead, malloc'ed: to the same host and port, or from http
- * to https on their usual ports.  False where it may not.  Allocates nothing of
+ * to https on their usual ports.  False where it may not, as with a user in it.  Allocates nothing of
  * the server's and raises nothing.
  */
 bool
@@ -103,6 +105,7 @@ sync_http_redirect_target(const char *from, const char *location, char **target)
 	};
 	CURLU *urls[2] = {sync_http_parse_url(from), sync_http_parse_url(location)};
 	char *texts[2][lengthof(parts)] = {{NULL}};
+	char *user = NULL;
 	bool valid = urls[0] && urls[1];
 
 	for (int i = 0; i < lengthof(urls); i++)
@@ -111,6 +114,10 @@ sync_http_redirect_target(const char *from, const char *location, char **target)
 								 parts[part],
 								 &texts[i][part],
 								 CURLU_DEFAULT_PORT) == CURLUE_OK;
+	/* a name and a password are not the provider's to give */
+	if (valid && curl_url_get(urls[1], CURLUPART_USER, &user, 0) == CURLUE_OK)
+		valid = false;
+	curl_free(user);
 	if (valid)
 	{
 		bool upgrade = pg_strcasecmp(texts[0][0], "http") == 0 &&
@@ -169,34 +176,55 @@ sync_http_shown_url(const char *url, bool hide_path)
 }
 
 /*
- * A text in which no secret of the list is left.
+ * A text in which no secret of the list is left, nor what one leaves of another
+ * that begins with it.
  */
 char *
 sync_http_redact(const char *text, List *secrets)
 {
-	char *redacted = pstrdup(text);
-	ListCell *cell;
+	StringInfoData redacted;
 
-	foreach(cell, secrets)
+	initStringInfo(&redacted);
+	while (*text)
 	{
-		const char *secret = lfirst(cell);
-		const char *rest = redacted;
-		const char *found;
-		StringInfoData next;
+		size_t longest = 0;
+		ListCell *cell;
 
-		if (strlen(secret) < SECRET_BYTES_MIN)
-			continue;
-		initStringInfo(&next);
-		while ((found = strstr(rest, secret)) != NULL)
+		foreach(cell, secrets)
 		{
-			appendBinaryStringInfo(&next, rest, found - rest);
-			appendStringInfoString(&next, "***");
-			rest = found + strlen(secret);
+			const char *secret = lfirst(cell);
+			size_t length = strlen(secret);
+
+			if (length >= SECRET_BYTES_MIN && length > longest &&
+				strncmp(text, secret, length) == 0)
+				longest = length;
 		}
-		appendStringInfoString(&next, rest);
-		redacted = next.data;
+		if (longest > 0)
+			appendStringInfoString(&redacted, "***");
+		else
+			appendStringInfoChar(&redacted, *text);
+		text += Max(longest, 1);
 	}
-	return redacted;
+	return redacted.data;
+}
+
+/*
+ * What the other side says, as we say it again: without secrets, on one line and
+ * not at length.
+ */
+char *
+sync_http_repeat(const char *text, List *secrets)
+{
+	char *said = sync_http_redact(text, secrets);
+
+	for (char *c = said; *c; c++)
+		if ((unsigned char) *c < ' ' || *c == 0x7f)
+			*c = ' ';
+	if (strlen(said) <= SAID_BYTES_MAX)
+		return said;
+	return psprintf("%.*s...",
+					pg_mbcliplen(said, strlen(said), SAID_BYTES_MAX),
+					said);
 }
 
 /*

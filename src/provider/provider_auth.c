@@ -63,7 +63,9 @@ sync_provider_authenticate(SyncFetch *fetch,
 		if (basic)
 			sync_provider_add_header(&request->headers,
 									 "Authorization",
-									 sync_provider_basic(fetch, basic));
+									 sync_provider_basic(fetch,
+														 basic,
+														 &request->secrets));
 	}
 }
 
@@ -71,21 +73,21 @@ sync_provider_authenticate(SyncFetch *fetch,
  * The value of a header Authorization with a user and a password.
  */
 char *
-sync_provider_basic(SyncFetch *fetch, JsonbValue *basic)
+sync_provider_basic(SyncFetch *fetch, JsonbValue *basic, List **secrets)
 {
 	JsonbParseState *state = NULL;
 	SyncScope scope = {0};
-	List *secrets = NIL;
+	char *value;
 	const char *missing;
 	char *pair =
 		psprintf("%s:%s",
 				 sync_provider_expand_secret(fetch,
 											 sync_kit_json_string(basic, "user"),
-											 &secrets),
+											 secrets),
 				 sync_provider_expand_secret(fetch,
 											 sync_kit_json_string(basic,
 																  "password"),
-											 &secrets));
+											 secrets));
 
 	(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
 	(void) pushJsonbValue(&state, WJB_KEY, sync_kit_json_new_text("pair"));
@@ -94,10 +96,12 @@ sync_provider_basic(SyncFetch *fetch, JsonbValue *basic)
 		sync_kit_json_value(JsonbValueToJsonb(pushJsonbValue(&state,
 															 WJB_END_OBJECT,
 															 NULL)));
-	return sync_provider_expand("Basic {param.pair|base64}",
-								&scope,
-								SYNC_ENCODE_NOT,
-								&missing);
+	value = sync_provider_expand("{param.pair|base64}",
+								 &scope,
+								 SYNC_ENCODE_NOT,
+								 &missing);
+	*secrets = lappend(*secrets, value);
+	return psprintf("Basic %s", value);
 }
 
 /*

@@ -39,6 +39,7 @@ typedef struct SyncVerdict
 	SyncOutcome outcome;
 	char *message; /* of the provider, NULL: none */
 	int64 wait_ms; /* -1: nobody said */
+	bool by_rule;  /* one did, and not the status alone */
 } SyncVerdict;
 
 /* A row of sync_providers */

@@ -427,7 +427,7 @@ take_answer(SyncFetch *fetch)
 		sync_provider_count_pushed(fetch);
 		end_push(fetch);
 	}
-	else if (document == NULL && text[0] && fetch->endpoint->outcomes == NIL)
+	else if (document == NULL && text[0] && !verdict.by_rule)
 		ereport(ERROR,
 				errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
 				errmsg("the answer of endpoint \"%s\" is not JSON",

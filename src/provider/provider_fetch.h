@@ -11,19 +11,10 @@
 #include "datatype/timestamp.h"
 #include "lib/stringinfo.h"
 
+#include "provider/provider_page.h"
 #include "provider/provider_pull.h"
 #include "provider/provider_secret.h"
 #include "shmem/shmem_paces.h"
-
-/* Which page is next */
-typedef struct SyncPager
-{
-	int64 number;	/* of the page, or of the record that it begins with */
-	char *cursor;	/* of kinds keyset and cursor; NULL: none yet */
-	char *next_url; /* of kinds next_url and link; NULL: none yet */
-	int64 pages;	/* that came for this parent and constant */
-	bool more;
-} SyncPager;
 
 struct SyncFetch
 {
@@ -128,16 +119,14 @@ extern void sync_provider_add_header(List **headers,
 extern void sync_provider_authenticate(SyncFetch *fetch,
 									   SyncUrl *url,
 									   SyncHttpRequest *request);
-extern char *sync_provider_basic(SyncFetch *fetch, JsonbValue *basic);
+extern char *sync_provider_basic(SyncFetch *fetch,
+								 JsonbValue *basic,
+								 List **secrets);
 extern char *sync_provider_expand_secret(SyncFetch *fetch,
 										 const char *text,
 										 List **secrets);
 extern List *sync_provider_secrets(SyncFetch *fetch);
 
-/* in provider_page.c */
-extern void sync_provider_first_page(SyncFetch *fetch);
-extern void sync_provider_page_add(SyncFetch *fetch, SyncUrl *url);
-extern void sync_provider_note_page(SyncFetch *fetch, JsonbValue *document);
 
 /* in provider_parent.c */
 extern SyncFetchStep sync_provider_next_subject(SyncFetch *fetch,

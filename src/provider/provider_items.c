@@ -133,7 +133,7 @@ settle(SyncFetch *fetch, SyncItem *item, JsonbValue *answer)
 	{
 		item->state = SYNC_ITEM_FAILED;
 		if (message)
-			item->message = sync_http_redact(message, fetch->request->secrets);
+			item->message = sync_http_repeat(message, fetch->request->secrets);
 	}
 	MemoryContextSwitchTo(caller);
 }

@@ -11,11 +11,7 @@
  */
 #include "postgres.h"
 
-#include "mb/pg_wchar.h"
-
 #include "provider/provider_records.h"
-
-#define MESSAGE_CHARS_MAX 300
 
 static bool fits(SyncOutcomeRule *rule,
 				 int status,
@@ -48,7 +44,10 @@ sync_provider_judge(SyncEndpoint *endpoint,
 					JsonbValue *document,
 					const char *wait)
 {
-	SyncVerdict verdict = {by_status(status), NULL, sync_http_parse_wait(wait)};
+	SyncVerdict verdict = {
+		.outcome = by_status(status),
+		.wait_ms = sync_http_parse_wait(wait),
+	};
 	ListCell *cell;
 
 	foreach(cell, endpoint->outcomes)
@@ -58,6 +57,7 @@ sync_provider_judge(SyncEndpoint *endpoint,
 		if (!fits(rule, status, body, document))
 			continue;
 		verdict.outcome = rule->outcome;
+		verdict.by_rule = true;
 		if (rule->wait_ms >= 0 && verdict.wait_ms < 0)
 			verdict.wait_ms = rule->wait_ms;
 		if (rule->message && document)
@@ -66,13 +66,6 @@ sync_provider_judge(SyncEndpoint *endpoint,
 														  rule->message));
 		break;
 	}
-	if (verdict.message && strlen(verdict.message) > MESSAGE_CHARS_MAX)
-		verdict.message =
-			psprintf("%s...",
-					 pnstrdup(verdict.message,
-							  pg_mbcliplen(verdict.message,
-										   strlen(verdict.message),
-										   MESSAGE_CHARS_MAX)));
 	return verdict;
 }
 

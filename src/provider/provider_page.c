@@ -10,6 +10,8 @@
  */
 #include "postgres.h"
 
+#include "common/hashfn.h"
+
 #include "provider/provider_records.h"
 #include "provider/provider_scan.h"
 
@@ -20,6 +22,8 @@ static bool has_more_by_count(SyncFetch *fetch, JsonbValue *document, int64 n);
 static char *next_cursor(SyncFetch *fetch, JsonbValue *document);
 static char *key_of_records(SyncFetch *fetch, JsonbValue *page);
 static char *link_to_next(const char *header);
+static void check_progress(SyncFetch *fetch);
+static void report_circle(SyncFetch *fetch);
 static void go_to(SyncFetch *fetch, char **place, char *next);
 
 /*
@@ -86,7 +90,9 @@ sync_provider_note_page(SyncFetch *fetch, JsonbValue *document)
 	else
 	{
 		pager->more = has_more_by_count(fetch, document, n);
-		if (pager->more && is_kind(page, "keyset"))
+		if (pager->more && !is_kind(page, "keyset"))
+			check_progress(fetch);
+		else if (pager->more)
 			go_to(fetch, &pager->cursor, key_of_records(fetch, page));
 	}
 	pager->number += is_kind(page, "offset") ? n : 1;
@@ -234,27 +240,64 @@ link_to_next(const char *header)
 }
 
 /*
- * Go to another place, or to none.  Raises where it is the one that we are at:
- * that would go on for ever.
+ * Raise where a page is the one before it once more, which is what comes of a
+ * provider that does not heed the number of a page.  Records with a key are not the
+ * same on two pages.
+ */
+static void
+check_progress(SyncFetch *fetch)
+{
+	Size length;
+	char *body = sync_http_bytes_of(fetch->transfer, &length);
+	uint64 hash = hash_bytes_extended((unsigned char *) body, length, 0);
+
+	if (fetch->endpoint->key && fetch->pager.body == hash)
+		report_circle(fetch);
+	fetch->pager.body = hash;
+}
+
+/*
+ * Raise that it would go on for ever.
+ */
+static void
+report_circle(SyncFetch *fetch)
+{
+	ereport(ERROR,
+			errcode(ERRCODE_DATA_EXCEPTION),
+			errmsg("the pages of endpoint \"%s\" go round in a circle",
+				   fetch->endpoint->name),
+			errdetail("Page " INT64_FORMAT
+					  " leads to one that was there before.",
+					  fetch->pager.pages));
+}
+
+/*
+ * Go to another place, or to none.  Raises where it is one that we have been at:
+ * that would go on for ever.  One place of those before is remembered, a later one
+ * each time that twice as many pages have come, so that any circle is noticed.
  */
 static void
 go_to(SyncFetch *fetch, char **place, char *next)
 {
+	SyncPager *pager = &fetch->pager;
 	MemoryContext caller;
 
-	fetch->pager.more = next != NULL;
+	pager->more = next != NULL;
 	if (next == NULL)
 		return;
 	if ((*place && strcmp(*place, next) == 0) ||
-		(place == &fetch->pager.next_url &&
-		 strcmp(next, fetch->request->url) == 0))
-		ereport(ERROR,
-				errcode(ERRCODE_DATA_EXCEPTION),
-				errmsg("the pages of endpoint \"%s\" go round in a circle",
-					   fetch->endpoint->name));
+		(pager->seen && strcmp(pager->seen, next) == 0) ||
+		(place == &pager->next_url && strcmp(next, fetch->request->url) == 0))
+		report_circle(fetch);
 	caller = MemoryContextSwitchTo(fetch->parent_context);
 	if (*place)
 		pfree(*place);
 	*place = pstrdup(next);
+	if ((pager->pages & (pager->pages - 1)) == 0)
+	{
+		if (pager->seen)
+			pfree(pager->seen);
+		pager->seen = pstrdup(next);
+	}
 	MemoryContextSwitchTo(caller);
 }

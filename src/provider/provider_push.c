@@ -208,7 +208,7 @@ sync_provider_refuse_items(SyncFetch *fetch, SyncVerdict *verdict, int status)
 		verdict->message
 			? psprintf("status %d: %s",
 					   status,
-					   sync_http_redact(verdict->message,
+					   sync_http_repeat(verdict->message,
 										fetch->request->secrets))
 			: psprintf("status %d", status);
 	ListCell *cell;

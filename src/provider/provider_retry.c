@@ -127,7 +127,7 @@ report_verdict(SyncFetch *fetch, SyncVerdict *verdict, int status)
 				? errdetail("\"%s\" answered with status %d: %s",
 							shown,
 							status,
-							sync_http_redact(verdict->message,
+							sync_http_repeat(verdict->message,
 											 fetch->request->secrets))
 				: errdetail("\"%s\" answered with status %d.", shown, status),
 			waits ? errhint("It asks to be left alone for %g seconds.",

@@ -269,7 +269,9 @@ compose_call(SyncFetch *fetch,
 	if (basic)
 		sync_provider_add_header(&request->headers,
 								 "Authorization",
-								 sync_provider_basic(fetch, basic));
+								 sync_provider_basic(fetch,
+													 basic,
+													 &request->secrets));
 	if (form)
 	{
 		/* a field that is missing is reported, not left out */
@@ -347,6 +349,7 @@ read_reply(SyncFetch *fetch, JsonbValue *scheme, JsonbValue *document)
 	JsonbValue *values = sync_kit_json_member(scheme, "values");
 	JsonbParseState *state = NULL;
 	char *refresh = sync_kit_json_string(fetch->scope.token, "refresh");
+	char *access = find_value(document, values, "access");
 	char *expires = find_value(document, values, "expires");
 	double lifetime_s =
 		sync_kit_json_integer(scheme, "lifetime_s", DEFAULT_LIFETIME_S);
@@ -354,8 +357,15 @@ read_reply(SyncFetch *fetch, JsonbValue *scheme, JsonbValue *document)
 	int64 now_s = timestamptz_to_time_t(GetCurrentTimestamp());
 	ListCell *cell;
 
-	if (find_value(document, values, "access") == NULL)
+	if (access == NULL)
 		return NULL;
+	/* it would be stored, and no request could be sent with it */
+	if (sync_http_header_fault("Authorization", access))
+		ereport(ERROR,
+				errcode(SYNC_ERRCODE_HTTP_STATUS),
+				errmsg("provider \"%s\" gave a token that cannot be sent",
+					   fetch->endpoint->provider->name),
+				errdetail("It has a line end or another control character."));
 	if (expires && strtod(expires, NULL) > 0)
 		lifetime_s = Min(strtod(expires, NULL), 1e10);
 	/* renewed a little earlier; one that does not last is used once at least */
@@ -442,7 +452,7 @@ reason_of(SyncFetch *fetch, JsonbValue *document)
 
 		if (text && text[0])
 			return psprintf(": %s",
-							sync_http_redact(text,
+							sync_http_repeat(text,
 											 fetch->token_request->secrets));
 	}
 	return pstrdup("");

@@ -68,6 +68,13 @@ class Answer:
         self.headers.setdefault("Content-Type", kind)
 
 
+class Raw:
+    """What is answered as it is: a generator of bytes, which ends the connection."""
+
+    def __init__(self, pieces):
+        self.pieces = pieces
+
+
 class Switches(dict):
     def number(self, name, otherwise=0):
         return int(self.get(name, otherwise))
@@ -104,6 +111,11 @@ class Handler(BaseHTTPRequestHandler):
         answer = self.answer_with_faults(request)
         if request.method != "GET" and self.is_dropped():
             self.close_connection = True
+            return
+        if isinstance(answer, Raw):
+            self.close_connection = True
+            for piece in answer.pieces:
+                self.wfile.write(piece)
             return
         self.send(answer)
 
