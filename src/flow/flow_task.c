@@ -119,10 +119,13 @@ step(void *state, int64 *wait_ms)
 			switch (sync_provider_step(reader->at->fetch, NULL, wait_ms))
 			{
 				case SYNC_FETCH_RECORD:
+					fetching->came = true;
 					result = SYNC_DRIVE_STORE;
 					break;
 				case SYNC_FETCH_WAIT:
-					result = SYNC_DRIVE_WAIT;
+					result = sync_provider_token_unsettled(reader->at->fetch)
+								 ? SYNC_DRIVE_STORE
+								 : SYNC_DRIVE_WAIT;
 					break;
 				case SYNC_FETCH_END:
 					reader->at = sync_flow_fetch_part_after(reader);
@@ -139,7 +142,7 @@ step(void *state, int64 *wait_ms)
 }
 
 /*
- * Keep the page that came; see SyncDriver.
+ * Keep the page that came, and a token; see SyncDriver.
  */
 static void
 store(void *state)
@@ -147,9 +150,12 @@ store(void *state)
 	SyncFetching *fetching = state;
 	SyncEndpointPart *at = fetching->reader->at;
 
-	sync_flow_pages_keep(fetching,
-						 at == &fetching->reader->removed,
-						 sync_provider_kept_page(at->fetch));
+	sync_provider_settle_token(at->fetch);
+	if (fetching->came)
+		sync_flow_pages_keep(fetching,
+							 at == &fetching->reader->removed,
+							 sync_provider_kept_page(at->fetch));
+	fetching->came = false;
 }
 
 /*

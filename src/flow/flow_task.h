@@ -22,6 +22,7 @@ typedef struct SyncFetching
 	Jsonb *params; /* NULL: none */
 	bool full_refresh;
 	SyncEndpointReader *reader;
+	bool came;				/* a page did, which is to be kept */
 	const char *definition; /* of all that decides about what is fetched */
 	int64 last;				/* number of a page that was given */
 	int64 npages;			/* that are kept */

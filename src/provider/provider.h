@@ -107,6 +107,10 @@ extern bool sync_provider_is_hopeless(SyncFetch *fetch);
 extern void sync_provider_stop(SyncFetch *fetch);
 extern void sync_provider_close(SyncFetch *fetch);
 
+/* in provider_token.c */
+extern bool sync_provider_token_unsettled(SyncFetch *fetch);
+extern void sync_provider_settle_token(SyncFetch *fetch);
+
 /* in provider_value.c */
 extern bool sync_provider_gives(SyncEndpoint *endpoint, const char *name);
 extern void sync_provider_want(SyncFetch *fetch, List *names, bool whole);

@@ -148,7 +148,7 @@ sync_provider_load_credential(SyncProvider *provider, const int64 *tenant)
 /*
  * Store a token beside the credential that it was given for, where this
  * transaction may write.  Raises nothing where the credential was changed
- * meanwhile.
+ * meanwhile, and waits for nobody who is changing it.
  */
 void
 sync_provider_store_token(SyncCredential *credential, const char *token)
@@ -173,12 +173,52 @@ sync_provider_store_token(SyncCredential *credential, const char *token)
 	values[3] = credential->origin;
 	sync_kit_spi_run_own("UPDATE @extschema@.sync_credentials"
 						 " SET sealed_token = decode($3, 'hex')"
+						 " WHERE (timing_partner_id, provider_name) IN"
+						 " (SELECT timing_partner_id, provider_name"
+						 " FROM @extschema@.sync_credentials"
 						 " WHERE timing_partner_id = $1::bigint"
-						 " AND provider_name = $2 AND sealed = decode($4, 'hex')",
+						 " AND provider_name = $2 AND sealed = decode($4, 'hex')"
+						 " FOR NO KEY UPDATE SKIP LOCKED)",
 						 sync_kit_text_params(4, values),
 						 false,
 						 NULL,
 						 NULL);
+}
+
+/*
+ * The token that is stored beside a credential by now; NULL: none is, or the
+ * credential was changed.
+ */
+JsonbValue *
+sync_provider_stored_token(SyncCredential *credential)
+{
+	const char *values[] = {
+		psprintf(INT64_FORMAT, credential->tenant),
+		credential->provider,
+		credential->origin,
+	};
+	SyncRows *rows;
+
+	if (!credential->has_tenant)
+		return NULL;
+	rows =
+		sync_kit_spi_rows_own("SELECT key_id, encode(sealed_token, 'hex')"
+							  " FROM @extschema@.sync_credentials"
+							  " WHERE timing_partner_id = $1::bigint"
+							  " AND provider_name = $2 AND sealed = decode($3, 'hex')"
+							  " AND sealed_token IS NOT NULL",
+							  sync_kit_text_params(lengthof(values), values));
+	if (rows->nrows == 0)
+		return NULL;
+	return unseal_object(rows->rows[0][1],
+						 purpose(credential->tenant,
+								 credential->provider,
+								 "token"),
+						 rows->rows[0][0],
+						 psprintf("the token of timing partner " INT64_FORMAT
+								  " for provider \"%s\"",
+								  credential->tenant,
+								  credential->provider));
 }
 
 /*

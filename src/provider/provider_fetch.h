@@ -74,6 +74,9 @@ struct SyncFetch
 	bool token_refused; /* the one at hand */
 	bool refreshing;
 	bool refresh_failed;
+	bool between;	  /* steps are taken between transactions */
+	bool token_new;	  /* it is to be stored */
+	bool token_asked; /* the one that is stored is to be looked at */
 
 	/* what it pushes; see provider_push.c */
 	List *items;		   /* SyncItem; NIL: none are at hand */

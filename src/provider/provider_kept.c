@@ -58,6 +58,8 @@ sync_provider_keep_pages(SyncFetch *fetch)
 		AllocSetContextCreate(fetch->context,
 							  "sync fetch kept page",
 							  ALLOCSET_DEFAULT_SIZES);
+	for (SyncFetch *each = fetch; each; each = each->parent)
+		each->between = true;
 	MemoryContextSwitchTo(caller);
 }
 

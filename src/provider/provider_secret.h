@@ -29,6 +29,7 @@ extern SyncCredential *sync_provider_load_credential(SyncProvider *provider,
 													 const int64 *tenant);
 extern void sync_provider_store_token(SyncCredential *credential,
 									  const char *token);
+extern JsonbValue *sync_provider_stored_token(SyncCredential *credential);
 
 /* in provider_token.c */
 extern bool sync_provider_token_ready(SyncFetch *fetch, int64 *wait_ms);

@@ -7,14 +7,20 @@
  * A token is used until it runs out, by all fetches of this process, and is
  * stored beside its credential for those of others.  It is renewed by the
  * refresh call where there is one; a provider that gives a new refresh token
- * each time has that stored as well.  Where refreshing does not work, the first
- * call is made again.
+ * each time has that stored as well.  Where refreshing does not work, another
+ * process may have done it: the token that is stored by now is taken, and else
+ * the first call is made again.
+ *
+ * Steps that are taken between transactions leave what is stored to whoever
+ * takes them (sync_provider_settle_token).
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "utils/memutils.h"
+#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "kit/kit_error.h"
@@ -43,6 +49,8 @@ static JsonbValue *token_scheme(SyncFetch *fetch);
 static bool is_fresh(SyncFetch *fetch);
 static KnownToken *find_known(SyncCredential *credential);
 static void use_known(SyncFetch *fetch, JsonbValue *scheme);
+static int64 expires_at(JsonbValue *token);
+static void take_stored(SyncFetch *fetch);
 static bool start_call(SyncFetch *fetch, JsonbValue *scheme, int64 *wait_ms);
 static SyncHttpRequest *compose_call(SyncFetch *fetch,
 									 JsonbValue *call,
@@ -75,7 +83,7 @@ sync_provider_token_ready(SyncFetch *fetch, int64 *wait_ms)
 
 	if (scheme == NULL)
 		return true;
-	for (;;)
+	while (!fetch->token_asked)
 	{
 		if (fetch->token_transfer == NULL)
 		{
@@ -93,6 +101,38 @@ sync_provider_token_ready(SyncFetch *fetch, int64 *wait_ms)
 		if (sync_http_state(fetch->token_transfer) != SYNC_HTTP_DONE)
 			return false;
 		take_reply(fetch, scheme);
+	}
+	return false;
+}
+
+/*
+ * Is there something to be stored, or to be looked up, before a fetch goes on?
+ */
+bool
+sync_provider_token_unsettled(SyncFetch *fetch)
+{
+	for (; fetch; fetch = fetch->parent)
+		if (fetch->token_new || fetch->token_asked)
+			return true;
+	return false;
+}
+
+/*
+ * Store a token that came, and look for the one that is stored where that is
+ * asked for; in a transaction.
+ */
+void
+sync_provider_settle_token(SyncFetch *fetch)
+{
+	for (; fetch; fetch = fetch->parent)
+	{
+		if (fetch->token_new)
+			sync_provider_store_token(fetch->credential,
+									  sync_kit_json_text(fetch->credential
+															 ->token));
+		fetch->token_new = false;
+		if (fetch->token_asked)
+			take_stored(fetch);
 	}
 }
 
@@ -143,8 +183,7 @@ is_fresh(SyncFetch *fetch)
 	JsonbValue *token = fetch->scope.token;
 	int64 now_s = timestamptz_to_time_t(GetCurrentTimestamp());
 
-	return token && !fetch->token_refused &&
-		   sync_kit_json_integer(token, "expires_at", 0) > now_s;
+	return token && !fetch->token_refused && expires_at(token) > now_s;
 }
 
 /*
@@ -177,8 +216,44 @@ use_known(SyncFetch *fetch, JsonbValue *scheme)
 	KnownToken *known = find_known(fetch->credential);
 
 	if (known && !known->stale &&
-		strcmp(known->origin, fetch->credential->origin) == 0)
+		strcmp(known->origin, fetch->credential->origin) == 0 &&
+		expires_at(sync_kit_json_value(sync_kit_json_parse(known->token))) >=
+			expires_at(fetch->scope.token))
 		use_token(fetch, known->token);
+}
+
+/*
+ * Until when a token is good, in seconds since 1970; 0: there is none.
+ */
+static int64
+expires_at(JsonbValue *token)
+{
+	return sync_kit_json_integer(token, "expires_at", 0);
+}
+
+/*
+ * Take the token that is stored by now, where that is another one than ours.
+ */
+static void
+take_stored(SyncFetch *fetch)
+{
+	JsonbValue *stored;
+	char *text;
+
+	/* that of the statement at hand is as old as the token that we had */
+	PushActiveSnapshot(GetLatestSnapshot());
+	stored = sync_provider_stored_token(fetch->credential);
+	PopActiveSnapshot();
+	text = stored ? sync_kit_json_text(stored) : NULL;
+	fetch->token_asked = false;
+	if (text && strcmp(text, sync_kit_json_text(fetch->scope.token)) != 0)
+	{
+		use_token(fetch, text);
+		remember(fetch->credential, text);
+		return;
+	}
+	fetch->refresh_failed = true;
+	fetch->scope.token = fetch->credential->token = NULL;
 }
 
 /*
@@ -322,9 +397,15 @@ take_reply(SyncFetch *fetch, JsonbValue *scheme)
 	{
 		MemoryContextSwitchTo(caller);
 		sync_provider_count_outcome(fetch, SYNC_OUTCOME_AUTHENTICATE);
-		fetch->refresh_failed = true;
-		fetch->scope.token = fetch->credential->token = NULL;
 		end_call(fetch);
+		fetch->token_asked = IsTransactionState() || fetch->between;
+		if (!fetch->token_asked)
+		{
+			fetch->refresh_failed = true;
+			fetch->scope.token = fetch->credential->token = NULL;
+		}
+		else if (IsTransactionState())
+			take_stored(fetch);
 		return;
 	}
 	if (token == NULL)
@@ -334,8 +415,10 @@ take_reply(SyncFetch *fetch, JsonbValue *scheme)
 	text = sync_kit_json_text(token);
 	use_token(fetch, text);
 	remember(fetch->credential, text);
-	sync_provider_store_token(fetch->credential, text);
+	fetch->token_new = true;
 	MemoryContextSwitchTo(caller);
+	if (IsTransactionState())
+		sync_provider_settle_token(fetch);
 	end_call(fetch);
 }
 

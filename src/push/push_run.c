@@ -254,12 +254,15 @@ look_at_answer(SyncPushing *pushing)
 }
 
 /*
- * Store what became of the rows that were sent, and that the next ones are about
- * to be, in the current transaction, which is to be committed then.
+ * Store what became of the rows that were sent, that the next ones are about to
+ * be, and a token, in the current transaction, which is to be committed then.
  */
 void
 sync_push_store(SyncPushing *pushing)
 {
+	for (int i = 0; i < SYNC_PUSH_ACTIONS; i++)
+		if (pushing->senders[i])
+			sync_provider_settle_token(pushing->senders[i]);
 	if (pushing->batch)
 	{
 		sync_push_settle(pushing, pushing->batch);
