@@ -29,6 +29,7 @@ static SyncFetchStep take_step(SyncFetch *fetch, Jsonb **record, int64 *wait_ms)
 static bool hand_out(SyncFetch *fetch, Jsonb **record);
 static bool read_line(SyncFetch *fetch);
 static bool send_request(SyncFetch *fetch, int64 *wait_ms);
+static void hold(SyncFetch *fetch, int64 wait_ms);
 static void clear_page(SyncFetch *fetch);
 static bool is_answered(SyncFetch *fetch, int64 *wait_ms);
 static void take_answer(SyncFetch *fetch);
@@ -297,7 +298,7 @@ send_request(SyncFetch *fetch, int64 *wait_ms)
 	if (!sync_provider_token_ready(fetch, wait_ms))
 	{
 		if (*wait_ms > 0)
-			sync_provider_wait_for(fetch, *wait_ms);
+			hold(fetch, *wait_ms);
 		return false;
 	}
 
@@ -305,7 +306,7 @@ send_request(SyncFetch *fetch, int64 *wait_ms)
 	*wait_ms = sync_provider_limit_wait(fetch, fetch->sent);
 	if (*wait_ms > 0)
 	{
-		sync_provider_wait_for(fetch, *wait_ms);
+		hold(fetch, *wait_ms);
 		return false;
 	}
 
@@ -316,6 +317,16 @@ send_request(SyncFetch *fetch, int64 *wait_ms)
 	fetch->counts.sent_bytes += fetch->request->body_length;
 	sync_provider_set_items(fetch, SYNC_ITEM_UNKNOWN);
 	return true;
+}
+
+/*
+ * Have a request wait for its turn, unless that is too long.
+ */
+static void
+hold(SyncFetch *fetch, int64 wait_ms)
+{
+	sync_provider_limit_check(fetch);
+	sync_provider_wait_for(fetch, wait_ms);
 }
 
 /*

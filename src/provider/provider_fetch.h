@@ -130,7 +130,6 @@ extern char *sync_provider_expand_secret(SyncFetch *fetch,
 										 List **secrets);
 extern List *sync_provider_secrets(SyncFetch *fetch);
 
-
 /* in provider_parent.c */
 extern SyncFetchStep sync_provider_next_subject(SyncFetch *fetch,
 												int64 *wait_ms);

@@ -17,13 +17,17 @@
 #include "miscadmin.h"
 #include "storage/lock.h"
 #include "utils/memutils.h"
+#include "utils/timestamp.h"
 
+#include "kit/kit_error.h"
 #include "kit/kit_settings.h"
 #include "provider/provider_count.h"
 #include "provider/provider_limit.h"
 
 #define PLACES_MAX	  64
 #define PLACE_POLL_MS 20
+#define WAIT_MAX_MS	  60000 /* where the definition does not say */
+#define PAUSE_MAX_MS  (24 * 60 * 60 * INT64CONST(1000))
 #define LOCK_SUBID	  3 /* those of users' advisory locks are 1 and 2 */
 
 static int64 take_turn(SyncFetch *fetch, MemoryContext request);
@@ -109,12 +113,47 @@ sync_provider_limit_release(void *arg)
 }
 
 /*
- * Leave a provider alone for a while, with this credential.
+ * Leave a provider alone for a while, with this credential; for no longer than a
+ * day, whatever it says.
  */
 void
 sync_provider_limit_pause(SyncFetch *fetch, int64 ms)
 {
-	sync_shmem_paces_pause(MyDatabaseId, key_of(fetch), ms);
+	sync_shmem_paces_pause(MyDatabaseId, key_of(fetch), Min(ms, PAUSE_MAX_MS));
+}
+
+/*
+ * Raise where the provider wants to be left alone for longer than a request
+ * waits.
+ */
+void
+sync_provider_limit_check(SyncFetch *fetch)
+{
+	TimestampTz since;
+	TimestampTz until;
+	int64 left_ms;
+
+	if (!sync_shmem_paces_paused(MyDatabaseId, key_of(fetch), &since, &until))
+		return;
+	left_ms = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), until);
+	if (left_ms > sync_provider_limit_most_ms(fetch))
+		ereport(ERROR,
+				errcode(SYNC_ERRCODE_HTTP_STATUS),
+				errmsg("provider \"%s\" wants to be left alone",
+					   fetch->endpoint->provider->name),
+				errdetail("It said so to a request with the same credential, for another %g seconds.",
+						  left_ms / 1000.0));
+}
+
+/*
+ * How long a request waits at most for a provider that wants to be left alone.
+ */
+int64
+sync_provider_limit_most_ms(SyncFetch *fetch)
+{
+	return sync_kit_json_integer(fetch->endpoint->provider->retry,
+								 "max_wait_ms",
+								 WAIT_MAX_MS);
 }
 
 /*

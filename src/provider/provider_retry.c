@@ -14,11 +14,11 @@
 #include "provider/provider_limit.h"
 #include "provider/provider_push.h"
 
-#define DEFAULT_RETRIES		3
-#define DEFAULT_WAIT_MS		1000
-#define DEFAULT_FACTOR		2
-#define DEFAULT_WAIT_MAX_MS 60000
+#define DEFAULT_RETRIES 3
+#define DEFAULT_WAIT_MS 1000
+#define DEFAULT_FACTOR	2
 
+static void pause(SyncFetch *fetch, int64 ms);
 static void report_verdict(SyncFetch *fetch, SyncVerdict *verdict, int status);
 static bool may_retry(SyncFetch *fetch, bool undone);
 static int64 backoff_ms(SyncFetch *fetch);
@@ -45,9 +45,7 @@ void
 sync_provider_retry_verdict(SyncFetch *fetch, SyncVerdict *verdict, int status)
 {
 	int64 wait_ms = verdict->wait_ms;
-	int64 most_ms = sync_kit_json_integer(fetch->endpoint->provider->retry,
-										  "max_wait_ms",
-										  DEFAULT_WAIT_MAX_MS);
+	int64 most_ms = sync_provider_limit_most_ms(fetch);
 
 	sync_provider_count_outcome(fetch, verdict->outcome);
 	if (verdict->outcome == SYNC_OUTCOME_AUTHENTICATE ||
@@ -60,6 +58,8 @@ sync_provider_retry_verdict(SyncFetch *fetch, SyncVerdict *verdict, int status)
 		fetch->counts.retries++;
 		return;
 	}
+	if (verdict->outcome == SYNC_OUTCOME_THROTTLE && wait_ms > most_ms)
+		pause(fetch, wait_ms);
 	if (verdict->outcome == SYNC_OUTCOME_AUTHENTICATE ||
 		verdict->outcome == SYNC_OUTCOME_FAIL ||
 		!may_retry(fetch, verdict->outcome == SYNC_OUTCOME_THROTTLE) ||
@@ -69,13 +69,20 @@ sync_provider_retry_verdict(SyncFetch *fetch, SyncVerdict *verdict, int status)
 	if (wait_ms < 0)
 		wait_ms = backoff_ms(fetch);
 	if (verdict->outcome == SYNC_OUTCOME_THROTTLE)
-	{
-		sync_provider_limit_pause(fetch, wait_ms);
-		sync_provider_count_hold(fetch, wait_ms);
-	}
+		pause(fetch, wait_ms);
 	fetch->tries++;
 	fetch->counts.retries++;
 	sync_provider_wait_for(fetch, wait_ms);
+}
+
+/*
+ * Leave the provider alone, as it asks, whoever would use the credential.
+ */
+static void
+pause(SyncFetch *fetch, int64 ms)
+{
+	sync_provider_limit_pause(fetch, ms);
+	sync_provider_count_hold(fetch, ms);
 }
 
 /*
@@ -159,8 +166,7 @@ static int64
 backoff_ms(SyncFetch *fetch)
 {
 	JsonbValue *retry = fetch->endpoint->provider->retry;
-	int64 most_ms =
-		sync_kit_json_integer(retry, "max_wait_ms", DEFAULT_WAIT_MAX_MS);
+	int64 most_ms = sync_provider_limit_most_ms(fetch);
 	int64 factor = sync_kit_json_integer(retry, "factor", DEFAULT_FACTOR);
 	int64 wait_ms = sync_kit_json_integer(retry, "wait_ms", DEFAULT_WAIT_MS);
 

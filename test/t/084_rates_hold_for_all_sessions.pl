@@ -86,6 +86,21 @@ is(scalar @times, 4, 'so many requests were made');
 @over = grep { $_ > $times[0] + 0.001 && $_ < $times[0] + 2 - LATE_S } @times;
 is(scalar @over, 1, 'none of that credential before it may');
 
+# one that wants to be left alone for longer than anybody waits
+$fake->clear;
+$fake->set(throttle => 1, retry_after => 3600);
+($out, $err) = try_sql($node, 'postgres', q{SELECT sync_fetch('rows', timing_partner_id => 7)});
+like($err, qr/ERROR:  SY002: .*\nHINT:  It asks to be left alone for 3600 seconds/s, 'a session is told to wait for an hour');
+($out, $err) = try_sql($node, 'postgres', q{SELECT sync_fetch('rows', timing_partner_id => 7)});
+like($err, qr/ERROR:  SY002: provider "plain" wants to be left alone\nDETAIL:  It said so to a request with the same credential, for another 3\d\d\d/, 'the next one knows that');
+is(scalar(grep { $_->{path} eq '/rows' } $fake->log), 1, 'and does not ask');
+is($node->safe_psql('postgres', q{SELECT count(*) FROM sync_fetch('rows', timing_partner_id => 8)}), '3', 'another credential does');
+$fake->set(throttle => 1, retry_after => 999999999);
+($out, $err) = try_sql($node, 'postgres', q{SELECT sync_fetch('rows', timing_partner_id => 9)});
+($out, $err) = try_sql($node, 'postgres', q{SELECT sync_fetch('rows', timing_partner_id => 9)});
+like($err, qr/wants to be left alone\nDETAIL:  .* for another 86\d\d\d/, 'nobody is left alone for longer than a day');
+$fake->set(throttle => 0, retry_after => '');
+
 # where there is no room: keys that have nothing to say give theirs, others keep it
 $node->safe_psql('postgres', q{
 	INSERT INTO sync_providers (provider_name, base_url, retry, limits) VALUES
