@@ -149,6 +149,11 @@ store(void *state)
 {
 	SyncFetching *fetching = state;
 	SyncEndpointPart *at = fetching->reader->at;
+	/* there may be thousands of pages before the task ends */
+	MemoryContext page = AllocSetContextCreate(CurrentMemoryContext,
+											   "sync page to keep",
+											   ALLOCSET_DEFAULT_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(page);
 
 	sync_provider_settle_token(at->fetch);
 	if (fetching->came)
@@ -156,6 +161,8 @@ store(void *state)
 							 at == &fetching->reader->removed,
 							 sync_provider_kept_page(at->fetch));
 	fetching->came = false;
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(page);
 }
 
 /*

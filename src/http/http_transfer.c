@@ -123,6 +123,11 @@ sync_http_prepare(SyncHttpTransfer *transfer)
 		curl_easy_setopt(easy,
 						 CURLOPT_HTTP_VERSION,
 						 (long) CURL_HTTP_VERSION_2TLS);
+		/* where there will be one connection for many, that is waited for */
+		curl_easy_setopt(easy,
+						 CURLOPT_PIPEWAIT,
+						 pg_strncasecmp(request->url, "https:", 6) == 0 ? 1L
+																		: 0L);
 		curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_header);
 		curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
 		curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body);

@@ -170,13 +170,14 @@ sync_kit_hmac(const char *key, const char *text)
 }
 
 /*
- * Keep the statement at hand out of the server's log: it has a secret in it.
- * An error context callback.
+ * Keep the statement at hand, and the context that it stands in, out of the
+ * server's log: it has a secret in it.  An error context callback.
  */
 void
 sync_kit_hide_statement(void *arg)
 {
 	errhidestmt(true);
+	errhidecontext(true);
 }
 
 /*

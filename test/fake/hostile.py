@@ -50,6 +50,13 @@ def bomb():
     return sized(gzip.compress(inner), b"Content-Encoding: gzip, gzip\r\n")
 
 
+def lines():
+    """A record of 1 kB a line, 200 MB of them."""
+    yield head(b"\r\n")
+    for n in range(200):
+        yield b"".join(b'{"id": %d, "n": "%s"}\n' % (n * 1000 + i, b"x" * 1000) for i in range(1000))
+
+
 TEN = json.dumps([{"id": n} for n in range(10)]).encode()
 
 RAW = {
@@ -92,6 +99,8 @@ class Api:
         name = request.segments[0]
         if name == "bomb":
             return Raw(once(bomb())())
+        if name == "lines":
+            return Raw(lines())
         if name == "user":
             return Answer("", 302, {"Location": request.base.replace("://", "://u:p@") + "/one"})
         if name in RAW:

@@ -174,14 +174,16 @@ is($calls->('refresh_token='), 1, 'by refreshing it') or diag(explain([ $roster-
 $roster->set(expire => 1, refuse_refresh => 1);
 is($node->safe_psql('postgres', $fetch), 5, 'or from the beginning');
 is($calls->('grant_type=access_token'), 2, 'where refreshing does not work');
-$roster->set(refuse_refresh => 0, rotate => 1, lifetime => 1);
+$roster->set(refuse_refresh => 0, rotate => 1, lifetime => 4);
 $node->safe_psql('postgres', q{SELECT sync_set_credential(1, 'raceroster', } . sprintf($timer, 'timer-password') . ')');
 $roster->clear;
 for my $n (1 .. 3)
 {
 	is($node->safe_psql('postgres', $fetch), 5, 'a token that hardly lasts is used');
 	is($calls->('grant_type=access_token') . $calls->('refresh_token='), '1' . ($n - 1), 'and refreshed with what came with the last one');
-	$roster->set(expire => 1);
+	# it is renewed when half of its time is over
+	my $out_at = $node->safe_psql('postgres', q{SELECT clock_timestamp() + '2 s'});
+	$node->poll_query_until('postgres', "SELECT clock_timestamp() > '$out_at'");
 }
 
 # nothing of it is to be seen
