@@ -28,7 +28,7 @@ class Api:
             return self.slack(request)
         if request.segments[0] == "hook":
             return self.hook(request)
-        return text("no such thing", 404)
+        return text("no such thing as %s" % request.raw_path, 404)
 
     def slack(self, request):
         if len(request.segments) != 4 or request.segments[3] != self.switches.get("token", "XXXX"):

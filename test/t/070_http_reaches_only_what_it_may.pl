@@ -51,7 +51,8 @@ like($out, qr/"id": 1,.*"id": 2,/s, 'and gives its records');
 
 my $port = $fake->port;
 for my $host ('127.0.0.1', 'localhost', '127.1', '2130706433', '0x7f.1', '0177.0.0.1', '[::1]', '[::ffff:127.0.0.1]',
-	'[::ffff:7f00:1]', '0.0.0.0', '[::]', '[64:ff9b::7f00:1]')
+	'[::ffff:7f00:1]', '0.0.0.0', '[::]', '[64:ff9b::7f00:1]',
+	'[2002:7f00:1::]', '[64:ff9b:1::7f00:1]', '[::ffff:0:127.0.0.1]', '[::127.0.0.1]', '[3fff::1]')
 {
 	base("http://$host:$port");
 	is_refused(qr/ERROR:  42501: .* may not be asked\nDETAIL:  It is at /, "http://$host by default", '', 'rows');

@@ -131,6 +131,10 @@ $node->safe_psql('postgres', q{INSERT INTO sync_endpoints (endpoint_name, provid
 my %child = (path => '/echo', query => '{"p": "{parent.id}", "e": "{each}"}', columns => '{"p": "$.query.p", "e": "$.query.e"}');
 gives([ map { qq({"e": null, "p": "$_"}) } 1 .. 3 ], 'a request for each parent that another endpoint gives', { %child, parent => '{"endpoint": "parents"}' });
 gives([ map { qq({"e": null, "p": "$_"}) } 5, 6 ], 'or a query', { %child, parent => '{"sql": "SELECT generate_series(5, 6) AS id"}' });
+$node->safe_psql('postgres', q{INSERT INTO sync_endpoints (endpoint_name, provider_name, path, query, parent, columns) VALUES
+	('few', 'eighth', '/rows', '{"n": "2"}', NULL, '{"id": "$.id"}'), ('between', 'eighth', '/rows', '{"n": "{parent.id}"}', '{"endpoint": "few"}', '{"id": "$.id", "of": {"value": "{parent.id}"}}')});
+gives([ map { qq({"e": null, "p": "$_"}) } '1', '1', '2' ], 'parents may have parents', { %child, parent => '{"endpoint": "between"}' });
+gives([ map { qq({"o": "$_"}) } '1', '2', '2' ], 'and say whose they are', { %child, columns => '{"o": {"value": "{parent.of}"}}', parent => '{"endpoint": "between"}' });
 gives([ map { my $p = $_; map { qq({"e": $_, "p": "$p"}) } 'null', '"SEX"' } 1 .. 3 ], 'and for each constant', { %child, parent => '{"endpoint": "parents"}', each => '["", "SEX"]' });
 gives([ map { qq({"p": "$_"}) } '1,2', '3' ], 'several parents at once', { path => '/echo', query => '{"p": "{parent.collected}"}', columns => '{"p": "$.query.p"}', parent => '{"endpoint": "parents", "collect": {"path": "$.id", "size": 2}}' });
 fails(qr/ERROR:  22023: endpoint "other" belongs to provider "runsignup", not to "eighth"/, 'parents of another provider', { %child, parent => '{"endpoint": "other"}' });

@@ -157,6 +157,12 @@ $fake->set(secret => 'another');
 like($err, qr/status 401: wrong signature/, 'a wrong secret is seen at the other end');
 $fake->set(secret => $secret, token => 'geheimgeheim');
 
+my $elsewhere = $fake->url . '/elsewhere/geheimgeheim?key=geheim-in-query';
+$node->safe_psql('postgres', qq{SELECT sync_set_alert_channel('lost', 'slack', '{"url": "$elsewhere"}', events => '{stuck}')});
+($out, $err) = try_sql($node, 'postgres', q{SELECT sync_test_alert('lost')});
+like($err, qr{DETAIL:  .* answered with status 404: no such thing as /\*\*\*/\*\*\*\?key=\*\*\*\n}, 'and what it says of its URL is not told');
+$node->safe_psql('postgres', q{SELECT sync_drop_alert_channel('lost')});
+
 # a transaction that rolls back raises none
 
 $alerts = $node->safe_psql('postgres', 'SELECT count(*) FROM sync_alerts');
