@@ -25,7 +25,10 @@
 #include "provider/provider_known.h"
 #include "provider/provider_records.h"
 
+#define VALIDATOR_BYTES_MAX 1024
+
 static char *hash_request(SyncFetch *fetch, SyncHttpRequest *request);
+static char *validator_of(SyncFetch *fetch, const char *name);
 static bool has_secret(SyncFetch *fetch, const char *text);
 static void begin_anew(SyncFetch *fetch);
 
@@ -146,8 +149,8 @@ sync_provider_note_validator(SyncFetch *fetch)
 	if (!fetch->keeps_validators || !fetch->endpoint->conditional ||
 		strcmp(fetch->request->method, "GET") != 0)
 		return;
-	etag = sync_http_header(fetch->transfer, "ETag");
-	modified = sync_http_header(fetch->transfer, "Last-Modified");
+	etag = validator_of(fetch, "ETag");
+	modified = validator_of(fetch, "Last-Modified");
 	if ((etag == NULL && modified == NULL) ||
 		has_secret(fetch, fetch->pager.next_url) ||
 		has_secret(fetch, fetch->pager.cursor))
@@ -259,6 +262,21 @@ sync_provider_describe_next(SyncFetch *fetch)
 	}
 	appendStringInfoChar(&json, '}');
 	return json.data;
+}
+
+/*
+ * What a header of the answer says it is known by; NULL where that cannot be sent
+ * back, since no run would get an answer any more, or would not for its length.
+ */
+static char *
+validator_of(SyncFetch *fetch, const char *name)
+{
+	char *value = sync_http_header(fetch->transfer, name);
+
+	if (value == NULL || strlen(value) > VALIDATOR_BYTES_MAX ||
+		sync_http_header_fault(name, value))
+		return NULL;
+	return value;
 }
 
 /*

@@ -1,7 +1,7 @@
 """No real API: what no server should say, and some do.
 
 The path says which.  /echo tells in an error what it was asked with, switch "before" says
-behind how many other bytes; /again?cursor=C gives cursors that lead back, /same the same page
+behind how many other bytes; /known has the ETag that switch "etag" says, in HEX; /again?cursor=C gives cursors that lead back, /same the same page
 whatever its number; /wait?v=V wants to be left alone for V; /token gives what switch "token"
 says.  The others are bytes as they stand below.
 """
@@ -113,6 +113,9 @@ class Api:
     def get_echo(self, request):
         said = "x" * self.switches.number("before") + " ".join(request.headers.get(name, "-") for name in ("Authorization", "X-Secret"))
         return Answer({"error": {"message": said + self.switches.get("behind", "")}}, 400)
+
+    def get_known(self, request):
+        return Answer([{"id": 1}], headers={"ETag": bytes.fromhex(self.switches["etag"]).decode("latin-1")})
 
     def get_again(self, request):
         cursor = request.query.get("cursor", "a")

@@ -120,6 +120,23 @@ for my $kind ('{"kind": "page", "param": "page", "size": 10}', '{"kind": "offset
 }
 fails(qr/ERROR:  54000: endpoint "e" has more than 20 pages/, 'where records have no key there is a limit', { path => '/same', %rows, page => '{"kind": "page", "param": "page", "size": 10, "max_pages": 20}' });
 
+# what an answer is known by, and cannot be asked for
+
+$node->safe_psql('postgres', q{CREATE TABLE known (id int PRIMARY KEY);
+	INSERT INTO sync_endpoints (endpoint_name, provider_name, path, columns, key, conditional) VALUES ('known', 'hostile', '/known', '{"id": "$.id"}', '{id}', true);
+	SELECT sync_create_stream('known', 'known', endpoint => 'known')});
+for my $case ([ 'a control character', "\"a\x01b\"" ], [ 'so many bytes', '"' . 'x' x 100000 . '"' ], [ 'bytes that are no text', "\"\xff\"" ])
+{
+	my ($what, $etag) = @$case;
+	$fake->set(etag => unpack 'H*', $etag);
+	$fake->clear;
+	is($node->safe_psql('postgres', q{SELECT rows_read FROM sync_run('known'); SELECT rows_read FROM sync_run('known')}), "1\n1", "an ETag with $what");
+	is((grep { $_->{headers}{'if-none-match'} } $fake->log), 0, 'is not sent back');
+}
+$fake->set(etag => unpack 'H*', '"plain"');
+$node->safe_psql('postgres', q{SELECT sync_run('known'); SELECT sync_run('known')});
+is((reverse $fake->log)[0]{headers}{'if-none-match'}, '"plain"', 'and a plain one is');
+
 # redirects with a user
 
 fails(qr/ERROR:  42501: .* redirects to another host/, 'a redirect does not say who asks', { path => '/user' });
