@@ -86,6 +86,7 @@ REGRESS += queue
 REGRESS += queue_retries report_html
 REGRESS += queue_waits
 REGRESS += providers
+REGRESS += providers_planted
 REGRESS += pushes
 REGRESS += partner_tables partner_due
 REGRESS += alerts

@@ -29,13 +29,13 @@
  * Put fetches of stream $1 for tenant $2 of provider $3 into the queue, with
  * priority $4, for each of the parameters that follow
  */
-#define ENQUEUE                                                                  \
-	"SELECT count(@extschema@.sync_enqueue('fetch',"                             \
-	" jsonb_build_object('stream', $1, 'params', p.params),"                     \
-	" timing_partner_id => $2::bigint, provider_name => $3,"                     \
-	" event_id => CASE WHEN p.event ~ '^[0-9]{1,18}$' THEN p.event::bigint END," \
-	" priority => $4::integer,"                                                  \
-	" unique_key => concat_ws(' ', 'fetch', $1, $2, p.params))) FROM "
+#define ENQUEUE                                                                                       \
+	"SELECT pg_catalog.count(@extschema@.sync_enqueue('fetch',"                                       \
+	" pg_catalog.jsonb_build_object('stream', $1, 'params', p.params),"                               \
+	" timing_partner_id => $2::bigint, provider_name => $3,"                                          \
+	" event_id => CASE WHEN p.event OPERATOR(pg_catalog.~) '^[0-9]{1,18}$' THEN p.event::bigint END," \
+	" priority => $4::integer,"                                                                       \
+	" unique_key => pg_catalog.concat_ws(' ', 'fetch', $1, $2, p.params))) FROM "
 
 static int64 spread(const SyncTask *task, const char *operation);
 static int64 enqueue_feed(const SyncTask *task, char **feed);
@@ -104,10 +104,10 @@ spread(const SyncTask *task, const char *operation)
 					   : NULL;
 	SyncRows *customers =
 		sync_provider_customers(tenant, task->provider_name, operation);
-	char *enqueue =
-		sync_kit_bind_schema("SELECT @extschema@.sync_enqueue($3, timing_partner_id => $1::bigint,"
-							 " provider_name => $2, priority => $4::integer,"
-							 " unique_key => concat_ws(' ', 'due', $3, $1, $2))");
+	char *enqueue = sync_kit_bind_schema(
+		"SELECT @extschema@.sync_enqueue($3, timing_partner_id => $1::bigint,"
+		" provider_name => $2, priority => $4::integer,"
+		" unique_key => pg_catalog.concat_ws(' ', 'due', $3, $1, $2))");
 
 	for (int i = 0; i < customers->nrows; i++)
 	{
@@ -168,10 +168,10 @@ enqueue_push(const SyncTask *task, char **feed)
 	if (!sync_push_exists(feed[FEED_ENDPOINT]))
 		report_missing(task, feed, "push");
 	sync_kit_spi_run(sync_kit_bind_schema(
-						 "SELECT @extschema@.sync_enqueue('push', jsonb_build_object('push', $1),"
+						 "SELECT @extschema@.sync_enqueue('push', pg_catalog.jsonb_build_object('push', $1),"
 						 " timing_partner_id => $2::bigint, provider_name => $3,"
 						 " sync_direction => 'push', priority => $4::integer,"
-						 " unique_key => concat_ws(' ', 'push', $1, $2))"),
+						 " unique_key => pg_catalog.concat_ws(' ', 'push', $1, $2))"),
 					 sync_kit_text_params(lengthof(values), values),
 					 false,
 					 NULL,
@@ -251,7 +251,7 @@ compose_params(char **feed, SyncStream *parent)
 				errdetail("Endpoint \"%s\" is asked for the rows of its table.",
 						  feed[FEED_ENDPOINT]),
 				errhint("Give it a tenant_column, as sync_create_provider_tables() does."));
-	return psprintf("(SELECT DISTINCT jsonb_build_object(%s), %s"
+	return psprintf("(SELECT DISTINCT pg_catalog.jsonb_build_object(%s), %s"
 					" FROM %s AS t WHERE t.%s = $2::bigint"
 					" AND ($6 IS NULL OR %s = $6))",
 					feed[FEED_PARAMS],

@@ -248,7 +248,7 @@ open_parents(SyncFetch *fetch, const int64 *tenant, int depth)
 	if (sql == NULL)
 		return;
 	rows = sync_kit_rows_create();
-	sync_kit_spi_run(psprintf("SELECT to_jsonb(parent) FROM (\n%s\n) AS parent",
+	sync_kit_spi_run(psprintf("SELECT pg_catalog.to_jsonb(parent) FROM (\n%s\n) AS parent",
 							  sql),
 					 parent_params(fetch, tenant),
 					 true,
