@@ -70,6 +70,7 @@ static void report_reply(SyncFetch *fetch,
 static char *reason_of(SyncFetch *fetch, JsonbValue *document);
 static void end_call(SyncFetch *fetch);
 static void use_token(SyncFetch *fetch, const char *token);
+static void use_other(SyncFetch *fetch, const char *token);
 static void remember(SyncCredential *credential, const char *token);
 
 /*
@@ -219,7 +220,7 @@ use_known(SyncFetch *fetch, JsonbValue *scheme)
 		strcmp(known->origin, fetch->credential->origin) == 0 &&
 		expires_at(sync_kit_json_value(sync_kit_json_parse(known->token))) >=
 			expires_at(fetch->scope.token))
-		use_token(fetch, known->token);
+		use_other(fetch, known->token);
 }
 
 /*
@@ -248,7 +249,7 @@ take_stored(SyncFetch *fetch)
 	fetch->token_asked = false;
 	if (text && strcmp(text, sync_kit_json_text(fetch->scope.token)) != 0)
 	{
-		use_token(fetch, text);
+		use_other(fetch, text);
 		remember(fetch->credential, text);
 		return;
 	}
@@ -565,6 +566,17 @@ use_token(SyncFetch *fetch, const char *token)
 	fetch->scope.token = fetch->credential->token;
 	fetch->token_refused = false;
 	MemoryContextSwitchTo(caller);
+}
+
+/*
+ * Use a token that another fetch got.  It may be older than the one that was
+ * refused, and be refused as well: then one is got.
+ */
+static void
+use_other(SyncFetch *fetch, const char *token)
+{
+	use_token(fetch, token);
+	fetch->authenticated = false;
 }
 
 /*
