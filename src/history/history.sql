@@ -61,6 +61,8 @@ CREATE INDEX sync_history_failed_group_idx ON sync_history ((details -> 'task' -
 	WHERE queue_id IS NOT NULL AND status <> 'success' AND details -> 'task' ->> 'task_group' IS NOT NULL;
 CREATE INDEX sync_history_started_at_idx ON sync_history USING brin (started_at);
 CREATE INDEX sync_history_stream_idx ON sync_history (subject, history_id) WHERE operation = 'stream' AND queue_id IS NULL;
+CREATE INDEX sync_history_stream_tenant_idx ON sync_history (subject, timing_partner_id, history_id)
+	WHERE operation = 'stream' AND queue_id IS NULL;
 REVOKE ALL ON TABLE sync_history, sync_history_0, sync_history_1, sync_history_2, sync_history_3,
 	sync_history_4, sync_history_5, sync_history_6, sync_history_7 FROM PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('sync_history', '');

@@ -13,42 +13,54 @@
 #include "kit/kit_spi.h"
 
 /*
- * How many rows the last run read that did the same and succeeded; -1 where
- * history knows of none.
+ * SQL: the last of the runs of a stream that succeeded.  The tenant is named in such
+ * words that only the index that begins with stream and tenant has the rows in
+ * this order: new tables have no statistics to choose it by.
+ */
+#define LAST_OF(column, whose, which)                                   \
+	"SELECT " column " FROM @extschema@.sync_history"                   \
+	" WHERE operation = 'stream' AND queue_id IS NULL AND subject = $1" \
+	" AND status = 'success' AND " whose " AND " which                  \
+	" ORDER BY timing_partner_id DESC, history_id DESC LIMIT 1"
+#define OF_TENANT	 "timing_partner_id BETWEEN $2::bigint AND $2::bigint"
+#define OF_NO_TENANT "timing_partner_id IS NULL"
+#define IS_WHOLE	 "NOT coalesce(details ? '" SYNC_DETAIL_SINCE "', false)"
+#define HAS_PARAMS                                              \
+	"($3 IS NULL OR coalesce(details -> 'params', $3::jsonb) =" \
+	" $3::jsonb)"
+
+/*
+ * How many rows the last run of a stream read that did the same, for the same
+ * tenant, and succeeded; -1 where history knows of none.
  */
 int64
 sync_history_rows_before(const SyncRun *run)
 {
-	const char *values[] = {run->operation, run->subject, run->tenant};
+	const char *values[] = {run->subject, run->tenant};
 	SyncRows *found =
-		sync_kit_spi_rows_own("SELECT rows_read FROM @extschema@.sync_history"
-							  " WHERE operation = $1 AND subject = $2"
-							  " AND timing_partner_id IS NOT DISTINCT FROM $3::bigint"
-							  " AND status = 'success'"
-							  " AND NOT coalesce(details ? '" SYNC_DETAIL_SINCE
-							  "', false)"
-							  " ORDER BY history_id DESC LIMIT 1",
+		sync_kit_spi_rows_own(run->tenant
+								  ? LAST_OF("rows_read", OF_TENANT, IS_WHOLE)
+								  : LAST_OF("rows_read", OF_NO_TENANT, IS_WHOLE),
 							  sync_kit_text_params(lengthof(values), values));
 
 	return found->nrows > 0 ? strtoi64(found->rows[0][0], NULL, 10) : -1;
 }
 
 /*
- * The identity of the last run that did the same, for the same tenant, and
- * succeeded; 0 where history knows of none.  Of those with parameters, a JSON
- * object, only the ones with these count; NULL: all do.
+ * The identity of the last run of a stream that did the same, for the same
+ * tenant, and succeeded; 0 where history knows of none.  Of those with
+ * parameters, a JSON object, only the ones with these count; NULL: all do.
  */
 int64
 sync_history_last(const SyncRun *run, const char *params)
 {
-	const char *values[] = {run->operation, run->subject, run->tenant, params};
+	const char *values[] = {run->subject, run->tenant, params};
 	SyncRows *found =
-		sync_kit_spi_rows_own("SELECT history_id FROM @extschema@.sync_history"
-							  " WHERE operation = $1 AND subject = $2"
-							  " AND timing_partner_id IS NOT DISTINCT FROM $3::bigint"
-							  " AND status = 'success' AND queue_id IS NULL"
-							  " AND ($4 IS NULL OR coalesce(details -> 'params', $4::jsonb) = $4::jsonb)"
-							  " ORDER BY history_id DESC LIMIT 1",
+		sync_kit_spi_rows_own(run->tenant
+								  ? LAST_OF("history_id", OF_TENANT, HAS_PARAMS)
+								  : LAST_OF("history_id",
+											OF_NO_TENANT,
+											HAS_PARAMS),
 							  sync_kit_text_params(lengthof(values), values));
 
 	return found->nrows > 0 ? strtoi64(found->rows[0][0], NULL, 10) : 0;
