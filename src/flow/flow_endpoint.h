@@ -115,5 +115,6 @@ extern void sync_flow_known_store(SyncFlow *flow,
 /* in flow_scope.c */
 extern bool sync_flow_scope_is_told(SyncStream *stream);
 extern char *sync_flow_scope(SyncFlow *flow);
+extern char *sync_flow_part(SyncFlow *flow);
 
 #endif /* FLOW_ENDPOINT_H */

@@ -5,7 +5,8 @@
  *	  history.
  *
  * All of it is one transaction, the caller's.  Two runs never write into one
- * target at once: the second waits for the first, and compares only then.
+ * target at once, or into one part of it: the second waits for the first, and
+ * compares only then.
  *
  *-------------------------------------------------------------------------
  */
@@ -114,7 +115,8 @@ sync_flow_run_open(SyncFlowRun *work)
 }
 
 /*
- * Wait until no other run writes into the target.
+ * Wait until no other run writes into the target, or into the part of it that
+ * this one is about.
  */
 void
 sync_flow_run_lock(SyncFlowRun *work)
@@ -122,7 +124,7 @@ sync_flow_run_lock(SyncFlowRun *work)
 	sync_history_writes(work->run,
 						RelationGetRelid(work->flow->target->relation));
 	sync_shmem_progress_phase(SYNC_PHASE_WAITING, -1, false);
-	sync_merge_lock_target(work->flow->target);
+	sync_merge_lock_target(work->flow->target, sync_flow_part(work->flow));
 }
 
 /*

@@ -66,6 +66,26 @@ sync_flow_scope(SyncFlow *flow)
 }
 
 /*
+ * The part of the target that a run has to itself, while others write elsewhere:
+ * its tenant's.  NULL: there are no such parts, or what the run checks goes beyond
+ * its own.
+ */
+char *
+sync_flow_part(SyncFlow *flow)
+{
+	SyncStream *stream = flow->stream;
+	SyncFlowEndpoint *given = stream->endpoint;
+
+	if (given == NULL || given->tenant_column == NULL ||
+		given->tenant == NULL || stream->replayed ||
+		!is_in_key(stream, given->tenant_column) ||
+		!sync_merge_is_parted_by(flow->target, given->tenant_column) ||
+		sync_check_load(stream->name) != NIL)
+		return NULL;
+	return psprintf(INT64_FORMAT, *given->tenant);
+}
+
+/*
  * Add the condition that a column of the target has a value.
  */
 static void

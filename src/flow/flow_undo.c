@@ -137,7 +137,7 @@ open_undo(UndoWork *work)
 		return;
 	sync_history_writes(work->run, RelationGetRelid(undo->target->relation));
 	sync_shmem_progress_phase(SYNC_PHASE_WAITING, -1, false);
-	sync_merge_lock_target(undo->target);
+	sync_merge_lock_target(undo->target, NULL);
 	(void) sync_kit_spi_run(psprintf("LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE",
 									 undo->target->rows),
 							NULL,

@@ -7,8 +7,7 @@
  * read in the same order (merge_compare.c).  What differs is staged
  * (merge_delta.c) and applied by set-based statements (merge_apply.c), composed
  * in merge_compose.c, which can keep images of what they write (merge_image.c).
- * Constraints that are deferred are checked then (merge_deferred.c).
- * A sieve finds rows to be put aside (merge_sieve.c).
+ * Deferred constraints come last (merge_deferred.c), rejects by merge_sieve.c.
  *
  *-------------------------------------------------------------------------
  */
@@ -113,8 +112,12 @@ typedef struct SyncDelta
 extern SyncTarget *sync_merge_open_target(const char *name);
 extern void sync_merge_close_target(SyncTarget *target);
 extern void sync_merge_check_key(SyncTarget *target, List *key);
-extern void sync_merge_lock_target(SyncTarget *target);
+extern void sync_merge_lock_target(SyncTarget *target, const char *part);
 extern int sync_merge_assume_cached(SyncTarget *target);
+
+/* in merge_lock.c */
+extern bool sync_merge_lock(Oid table, const char *part, bool wait);
+extern bool sync_merge_is_parted_by(SyncTarget *target, const char *column);
 
 /* in merge_compare.c */
 extern void sync_merge_compare(SyncMerge *merge,

@@ -122,18 +122,15 @@ sync_merge_check_key(SyncTarget *target, List *key)
 }
 
 /*
- * Wait until no other run writes into the target, and keep others waiting until
- * the end of the transaction.  No statement takes the same lock, so that who may
- * not write into the target can keep no one waiting.
+ * Wait until no other run writes into a part of the target, NULL: all of it, and
+ * keep others waiting until the end of the transaction.  Who may not write into
+ * the target can keep no one waiting.
  */
 void
-sync_merge_lock_target(SyncTarget *target)
+sync_merge_lock_target(SyncTarget *target, const char *part)
 {
 	check_rights(target, ACL_INSERT | ACL_UPDATE | ACL_DELETE);
-	LockDatabaseObject(RelationRelationId,
-					   RelationGetRelid(target->relation),
-					   0,
-					   ExclusiveLock);
+	(void) sync_merge_lock(RelationGetRelid(target->relation), part, true);
 }
 
 /*
