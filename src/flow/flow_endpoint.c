@@ -19,6 +19,7 @@
 #include "kit/kit_ident.h"
 #include "kit/kit_order.h"
 
+static SyncEndpoint *load_endpoint(SyncFlowEndpoint *given);
 static List *column_names(SyncFlow *flow, SyncEndpoint *endpoint);
 static JsonbValue *parsed(const char *json);
 
@@ -87,8 +88,7 @@ sync_flow_open_endpoint(SyncFlow *flow)
 
 	reader->stream = stream;
 	reader->context = CurrentMemoryContext;
-	reader->given.endpoint =
-		sync_provider_load_endpoint(stream->endpoint->name);
+	reader->given.endpoint = load_endpoint(stream->endpoint);
 	reader->mapping =
 		sync_stage_columns_create(sync_flow_endpoint_columns(stream),
 								  column_names(flow, reader->given.endpoint),
@@ -174,6 +174,21 @@ sync_flow_endpoint_digest(SyncFlow *flow, SyncEndpoint *endpoint)
 									 given->columns ? given->columns : "",
 									 given->tenant_column ? given->tenant_column
 														  : ""));
+}
+
+/*
+ * The endpoint that a stream names.  What was fetched before has it, and is
+ * refused where it has changed since.
+ */
+static SyncEndpoint *
+load_endpoint(SyncFlowEndpoint *given)
+{
+	SyncEndpoint *known =
+		given->fetched ? given->fetched->given.endpoint : NULL;
+
+	return known && strcmp(known->name, given->name) == 0
+			   ? known
+			   : sync_provider_load_endpoint(given->name);
 }
 
 /*

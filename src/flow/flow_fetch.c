@@ -209,7 +209,8 @@ take_over(SyncFlow *flow)
 	reader->partial = fetched->partial;
 	reader->whole = fetched->whole;
 	reader->at = &reader->given;
-	if (strcmp(endpoint->describe(flow, reader), endpoint->fetched_as) != 0)
+	if (strcmp(endpoint->name, reader->given.endpoint->name) != 0 ||
+		strcmp(endpoint->describe(flow, reader), endpoint->fetched_as) != 0)
 		ereport(ERROR,
 				errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 				errmsg("%s has changed, or another run of it has written, since the fetch began",
