@@ -91,6 +91,7 @@ extern void sync_flow_fetch_open(SyncFlow *flow, bool full_refresh);
 extern SyncEndpointPart *sync_flow_fetch_part_after(SyncEndpointReader *reader);
 extern void sync_flow_fetch_end(SyncFlow *flow);
 extern void sync_flow_fetch_store(SyncFlow *flow);
+extern int64 sync_flow_fetch_bytes(void *reader);
 extern void sync_flow_fetch_describe(SyncFlow *flow, SyncRun *run);
 
 /* in flow_since.c */

@@ -32,7 +32,6 @@ static char *make_text(SyncEndpointReader *reader);
 static char *cell_of(SyncEndpointReader *reader, int i);
 static char *make_cell(JsonbValue *value, SyncFieldForm form);
 static void name_place(SyncEndpointReader *reader, SyncRecord *record);
-static int64 bytes_fetched(void *reader);
 static void end_fetch(void *reader);
 
 /*
@@ -44,7 +43,7 @@ sync_flow_fetch_records(SyncEndpointReader *reader)
 	SyncRecords *records = palloc0(sizeof(SyncRecords));
 
 	records->next = next_record;
-	records->bytes = bytes_fetched;
+	records->bytes = sync_flow_fetch_bytes;
 	records->end = end_fetch;
 	records->arg = reader;
 	return records;
@@ -145,6 +144,22 @@ sync_flow_fetch_store(SyncFlow *flow)
 		sync_flow_since_store(flow, &reader->removed);
 	if (reader->known)
 		sync_flow_known_store(flow, &reader->given, reader->known);
+}
+
+/*
+ * How many bytes came; "bytes" of SyncRecords.
+ */
+int64
+sync_flow_fetch_bytes(void *arg)
+{
+	SyncEndpointReader *reader = arg;
+	int64 bytes = 0;
+
+	if (reader->given.fetch)
+		bytes += sync_provider_counts(reader->given.fetch)->bytes;
+	if (reader->removed.fetch)
+		bytes += sync_provider_counts(reader->removed.fetch)->bytes;
+	return bytes;
 }
 
 /*
@@ -496,22 +511,6 @@ name_place(SyncEndpointReader *reader, SyncRecord *record)
 	record->paged = true;
 	record->file = reader->name;
 	record->line = sync_provider_place(fetch);
-}
-
-/*
- * How many bytes came; "bytes" of SyncRecords.
- */
-static int64
-bytes_fetched(void *arg)
-{
-	SyncEndpointReader *reader = arg;
-	int64 bytes = 0;
-
-	if (reader->given.fetch)
-		bytes += sync_provider_counts(reader->given.fetch)->bytes;
-	if (reader->removed.fetch)
-		bytes += sync_provider_counts(reader->removed.fetch)->bytes;
-	return bytes;
 }
 
 /*

@@ -17,16 +17,22 @@
 #include "access/xact.h"
 #include "lib/stringinfo.h"
 #include "utils/memutils.h"
+#include "utils/rel.h"
 #include "utils/snapmgr.h"
 
 #include "flow/flow_path.h"
 #include "flow/flow_task.h"
 
+/* so much is merged beside others */
+#define SMALL_BYTES (256 * 1024)
+
 static void *begin(SyncTask *task);
 static SyncDriveStep step(void *state, int64 *wait_ms);
 static void store(void *state);
 static Datum *finish(void *state);
+static bool finishes_with(void *first, void *state);
 static void close_fetches(void *state);
+static bool is_small(SyncFetching *fetching);
 static void read_payload(SyncFetching *fetching, SyncTask *task);
 static SyncStream *load_stream(SyncFetching *fetching);
 static const char *describe(SyncFlow *flow, SyncEndpointReader *reader);
@@ -41,7 +47,7 @@ static const SyncDriver driver = {
 	.step = step,
 	.store = store,
 	.finish = finish,
-	.finishes_last = true,
+	.finishes_with = finishes_with,
 	.close = close_fetches,
 };
 
@@ -84,6 +90,8 @@ begin(SyncTask *task)
 	sync_flow_open_source(flow);
 	sync_flow_fetch_open(flow, fetching->full_refresh);
 	fetching->reader = flow->fetched;
+	fetching->target = RelationGetRelid(flow->target->relation);
+	fetching->part = sync_flow_part(flow);
 	fetching->definition = describe(flow, fetching->reader);
 	sync_provider_keep_pages(fetching->reader->given.fetch);
 	if (fetching->reader->removed.fetch)
@@ -200,6 +208,20 @@ finish(void *state)
 }
 
 /*
+ * May it be merged in the transaction of another one?  It waits there for the
+ * others, and is lost with them.  None of them may be waited for; see SyncDriver.
+ */
+static bool
+finishes_with(void *first, void *state)
+{
+	SyncFetching *fetchings[] = {first, state};
+
+	return strcmp(fetchings[0]->stream, fetchings[1]->stream) == 0 &&
+		   is_small(fetchings[0]) && is_small(fetchings[1]) &&
+		   sync_merge_lock(fetchings[1]->target, fetchings[1]->part, false);
+}
+
+/*
  * Stop what is under way; see SyncDriver.
  */
 static void
@@ -211,6 +233,16 @@ close_fetches(void *state)
 		sync_provider_stop(reader->given.fetch);
 	if (reader->removed.fetch)
 		sync_provider_stop(reader->removed.fetch);
+}
+
+/*
+ * Is what came so little that merging it takes no time to speak of?
+ */
+static bool
+is_small(SyncFetching *fetching)
+{
+	return fetching->taken_up == 0 &&
+		   sync_flow_fetch_bytes(fetching->reader) <= SMALL_BYTES;
 }
 
 /*

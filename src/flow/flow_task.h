@@ -23,6 +23,8 @@ typedef struct SyncFetching
 	bool full_refresh;
 	SyncEndpointReader *reader;
 	bool came;				/* a page did, which is to be kept */
+	Oid target;
+	const char *part;		/* of the target; NULL: all */
 	const char *definition; /* of all that decides about what is fetched */
 	int64 last;				/* number of a page that was given */
 	int64 npages;			/* that are kept */

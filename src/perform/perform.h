@@ -85,15 +85,17 @@ extern const SyncTask *sync_perform_task(void);
 /* in perform_drive.c */
 extern int sync_perform_driven(void);
 extern int sync_perform_drive_room(void);
-extern bool sync_perform_drive_ready(void);
 extern void sync_perform_drive_lease(SyncRound *round,
 									 Relation queue,
 									 List *tasks);
 extern bool sync_perform_drive_begin(SyncRound *round);
-extern bool sync_perform_drive_settle(SyncRound *round, Relation queue);
 extern void sync_perform_drive_committed(void);
 extern void sync_perform_drive_recover(void);
 extern void sync_perform_drive_abandon(void);
+
+/* in perform_finish.c */
+extern bool sync_perform_drive_ready(void);
+extern bool sync_perform_drive_settle(SyncRound *round, Relation queue);
 
 /* in perform_step.c */
 extern void sync_perform_drive_wait(TimestampTz due, bool session, bool settle);

@@ -6,8 +6,7 @@
  * They are leased, many in one commit, and begun in the next transaction.  Then
  * they are stepped between transactions, while all that any of them waits for
  * is waited for at once: sockets, the clock and the latch.  Those that have
- * something to keep, or have ended, share a transaction again, each in its own
- * subtransaction.
+ * something to keep, or have ended, share transactions again (perform_finish.c).
  *
  * What a transaction did with a task that was not committed is not tried again:
  * the task is let go, and taken for stuck by whoever sweeps next.
@@ -26,19 +25,11 @@
 #include "shmem/shmem_driven.h"
 #include "shmem/shmem_workers.h"
 
-/* so many subtransactions of one transaction are known to all at little cost */
-#define SETTLED_MAX 60
-
 /* how soon what was let go is looked for */
 #define LET_GO_MS 1000
 
 static void add(Relation queue, SyncTask *task);
 static Datum *begin(SyncTask *task, void *arg);
-static Datum *store(SyncTask *task, void *arg);
-static Datum *finish(SyncTask *task, void *arg);
-static void keep(SyncRound *round, SyncDriven *driven);
-static void settle(SyncRound *round, Relation queue, SyncDriven *driven);
-static void renew(void);
 static void forget(bool unsure);
 static bool is_driven(int64 queue_id);
 static void drop(SyncDriven *driven);
@@ -77,24 +68,6 @@ sync_perform_drive_room(void)
 		if (((SyncDriven *) lfirst(cell))->next != DRIVEN_DROP)
 			count++;
 	return sync_guc_http_concurrency - count;
-}
-
-/*
- * Is there one with something to be kept, or one that has ended?
- */
-bool
-sync_perform_drive_ready(void)
-{
-	ListCell *cell;
-
-	foreach(cell, all)
-	{
-		SyncDriven *driven = lfirst(cell);
-
-		if (driven->next == DRIVEN_STORE || driven->next == DRIVEN_FINISH)
-			return true;
-	}
-	return false;
 }
 
 /*
@@ -217,151 +190,6 @@ begin(SyncTask *task, void *arg)
 	driven->state = driven->driver->begin(task);
 	driven->begun = true;
 	return NULL;
-}
-
-/*
- * Let those tasks keep what they have to keep, and settle those that have ended,
- * as many as one transaction may.  Returns whether there were any.
- */
-bool
-sync_perform_drive_settle(SyncRound *round, Relation queue)
-{
-	SyncTask *of_job = NULL;
-	int count = 0;
-	ListCell *cell;
-
-	renew();
-	round->driving = true;
-	foreach(cell, all)
-	{
-		SyncDriven *driven = lfirst(cell);
-
-		if (driven->next != DRIVEN_STORE && driven->next != DRIVEN_FINISH)
-			continue;
-		if (!sync_perform_joins(driven->task, &of_job))
-			continue;
-		if (count++ == 0)
-			sync_perform_check_constraints_at_once();
-		driven->task->operation =
-			sync_queue_operation(driven->task->operation_type);
-		if (driven->next == DRIVEN_STORE)
-			keep(round, driven);
-		else
-		{
-			round->last = driven->driver->finishes_last;
-			settle(round, queue, driven);
-		}
-		if (count == SETTLED_MAX || round->interrupted || round->last)
-			break;
-	}
-	round->driving = false;
-	return count > 0;
-}
-
-/*
- * Give this process another lease on its tasks, where the first of them has less
- * than half of it left.
- */
-static void
-renew(void)
-{
-	TimestampTz soon =
-		TimestampTzPlusMilliseconds(GetCurrentTimestamp(),
-									sync_guc_lease_timeout_ms / 2);
-	List *tasks = NIL;
-	bool due = false;
-	ListCell *cell;
-
-	foreach(cell, all)
-	{
-		SyncDriven *driven = lfirst(cell);
-
-		due |= driven->task->lease_until < soon;
-		tasks = lappend(tasks, driven->task);
-	}
-	if (due)
-		sync_queue_renew_held(tasks);
-	list_free(tasks);
-}
-
-/*
- * Let a task keep what came so far.
- */
-static void
-keep(SyncRound *round, SyncDriven *driven)
-{
-	MemoryContext caller = MemoryContextSwitchTo(driven->context);
-	SyncResult result;
-
-	driven->unsure = true;
-	sync_perform_attempt(round, driven->task, store, driven, &result);
-	driven->error = result.error;
-	driven->cancelled = result.cancelled;
-	driven->next = result.error ? DRIVEN_FINISH : DRIVEN_STEP;
-	driven->step_at = result.finished_at;
-	MemoryContextSwitchTo(caller);
-}
-
-/*
- * Have what came so far kept by the driver; a SyncAct.
- */
-static Datum *
-store(SyncTask *task, void *arg)
-{
-	SyncDriven *driven = arg;
-
-	driven->driver->store(driven->state);
-	return NULL;
-}
-
-/*
- * Settle a task that has ended.
- */
-static void
-settle(SyncRound *round, Relation queue, SyncDriven *driven)
-{
-	SyncTask *task = driven->task;
-	MemoryContext caller = MemoryContextSwitchTo(driven->context);
-	SyncResult result = {0};
-
-	driven->unsure = true;
-	driven->next = DRIVEN_DROP;
-	if (!sync_queue_take_held(queue, task))
-	{
-		MemoryContextSwitchTo(caller);
-		ereport(LOG,
-				errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				errmsg("task " INT64_FORMAT
-					   " was taken back while it was at work",
-					   task->queue_id),
-				errdetail("Its lease had run out."));
-		return;
-	}
-	if (driven->error == NULL)
-		sync_perform_attempt(round, task, finish, driven, &result);
-	else
-	{
-		result.error = driven->error;
-		result.cancelled = driven->cancelled;
-		result.finished_at = GetCurrentTimestamp();
-	}
-	if (result.error == NULL)
-		result.error = task->failure;
-	result.started_at = driven->started_at;
-	/* what the round keeps outlives the task */
-	MemoryContextSwitchTo(caller);
-	sync_perform_settle(round, queue, task, &result);
-}
-
-/*
- * Have a task finished by its driver; a SyncAct.
- */
-static Datum *
-finish(SyncTask *task, void *arg)
-{
-	SyncDriven *driven = arg;
-
-	return driven->driver->finish(driven->state);
 }
 
 /*

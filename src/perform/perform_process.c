@@ -30,7 +30,7 @@
 #define LEAVE_MS 20
 
 static void process(int max_tasks);
-static void wait_for_driven(void);
+static void wait_for_driven(TimestampTz due);
 static void let_go(ErrorData *error);
 static void choose_kinds(void);
 static bool turn(SyncRound *round,
@@ -91,8 +91,8 @@ process(int max_tasks)
 		done += round.performed;
 		if (round.interrupted)
 			let_go(NULL);
-		if (!worked && sync_perform_driven() > 0)
-			wait_for_driven();
+		if (sync_perform_driven() > 0)
+			wait_for_driven(worked ? 0 : sync_perform_next_round());
 		else if (!worked &&
 				 sync_shmem_lanes_due(MyDatabaseId, SYNC_LANES_ALL) >
 					 TimestampTzPlusMilliseconds(GetCurrentTimestamp(), SOON_MS))
@@ -103,18 +103,18 @@ process(int max_tasks)
 }
 
 /*
- * Wait for tasks that are driven.  Nothing is held meanwhile, so an error leaves
+ * Wait for tasks that are driven, until "due".  Nothing is held meanwhile, so an error leaves
  * the transaction as it was.
  */
 static void
-wait_for_driven(void)
+wait_for_driven(TimestampTz due)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	ErrorData *volatile error = NULL;
 
 	PG_TRY();
 	{
-		sync_perform_drive_wait(sync_perform_next_round(), true, true);
+		sync_perform_drive_wait(due, true, true);
 	}
 	PG_CATCH();
 	{

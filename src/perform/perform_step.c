@@ -27,23 +27,25 @@ static void fail(SyncDriven *driven, const char *message);
 /*
  * Let the tasks go on, in no transaction that holds anything, until the latch was
  * set, the time has come, or, where "settle" says so, one has something to be
- * kept or has ended.  Raises where the session is to be interrupted.
+ * kept or has ended.  Transfers go on in any case.  Raises where the session is to be
+ * interrupted.
  */
 void
 sync_perform_drive_wait(TimestampTz due, bool session, bool settle)
 {
 	bool latched = false;
+	bool ended = false;
 
-	while (!latched)
+	while (!latched && !ended)
 	{
-		TimestampTz next = step_all();
+		TimestampTz next = Min(step_all(), due);
 		TimestampTz now = GetCurrentTimestamp();
 		long wait_ms = -1;
 
-		if ((settle && sync_perform_drive_ready()) || due <= now)
-			return;
-		next = Min(next, due);
-		if (next != DT_NOEND)
+		ended = (settle && sync_perform_drive_ready()) || due <= now;
+		if (ended)
+			wait_ms = 0;
+		else if (next != DT_NOEND)
 			wait_ms = TimestampDifferenceMilliseconds(now, next);
 		/* a cancel of a worker that no task is meant by means nothing */
 		if (!session)

@@ -66,10 +66,13 @@ struct SyncDriver
 	Datum *(*finish)(void *state);
 
 	/*
-	 * Does a finish lock what those of others want, as a target does?  It is then
-	 * the last of its transaction, so that no two wait for each other.
+	 * May a finish follow in the transaction of another one, that of "first"?  It
+	 * is asked in that transaction where a finish locks what others want, as a
+	 * target: it has to have its locks then, as what followed would wait for another
+	 * transaction with locks of its own.  NULL: a finish locks nothing, and goes with
+	 * any.
 	 */
-	bool finishes_last;
+	bool (*finishes_with)(void *first, void *state);
 
 	/*
 	 * May the task be begun anew, without an attempt being counted, when its

@@ -88,6 +88,8 @@ sync_worker_main(Datum unused)
 			break;
 		if (outcome != OUTCOME_WORKED)
 			wait_for_work(outcome, wait_event);
+		else if (sync_perform_driven() > 0)
+			sync_perform_drive_wait(GetCurrentTimestamp(), false, true);
 		CHECK_FOR_INTERRUPTS();
 		if (ConfigReloadPending)
 		{
