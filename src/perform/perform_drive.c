@@ -25,6 +25,9 @@
 #include "shmem/shmem_driven.h"
 #include "shmem/shmem_workers.h"
 
+/* so many are begun before their transfers are let go on */
+#define BEGUN_MAX 20
+
 /* how soon what was let go is looked for */
 #define LET_GO_MS 1000
 
@@ -135,13 +138,13 @@ add(Relation queue, SyncTask *task)
 }
 
 /*
- * Begin the tasks that were leased in the transaction before, each as its role.
- * Returns whether there were any.
+ * Begin tasks that were leased in transactions before, each as its role, but not
+ * so many that the first would wait for the last.  Returns whether there were any.
  */
 bool
 sync_perform_drive_begin(SyncRound *round)
 {
-	bool found = false;
+	int count = 0;
 	ListCell *cell;
 
 	round->driving = true;
@@ -153,12 +156,13 @@ sync_perform_drive_begin(SyncRound *round)
 
 		if (driven->next != DRIVEN_BEGIN)
 			continue;
-		if (!found)
+		if (count++ == BEGUN_MAX)
+			break;
+		if (count == 1)
 		{
 			sync_perform_forget_handlers();
 			sync_perform_check_constraints_at_once();
 		}
-		found = true;
 		driven->unsure = true;
 		caller = MemoryContextSwitchTo(driven->context);
 		driven->task->operation =
@@ -175,7 +179,7 @@ sync_perform_drive_begin(SyncRound *round)
 		MemoryContextSwitchTo(caller);
 	}
 	round->driving = false;
-	return found;
+	return count > 0;
 }
 
 /*

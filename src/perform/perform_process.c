@@ -254,6 +254,7 @@ turn(SyncRound *round, int left, int limit, int from, void (*commit)(void))
 	sync_perform_drive_committed();
 	if (sync_perform_drive_begin(round))
 	{
+		worked = true;
 		commit();
 		MemoryContextSwitchTo(context);
 		sync_perform_drive_committed();

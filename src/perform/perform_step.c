@@ -160,9 +160,10 @@ give_up_cancelled(void)
 		{
 			SyncDriven *driven = lfirst(cell);
 
-			if (driven->task->queue_id != queue_id ||
-				driven->next == DRIVEN_BEGIN)
+			if (driven->task->queue_id != queue_id)
 				continue;
+			if (driven->next == DRIVEN_BEGIN)
+				driven->started_at = GetCurrentTimestamp();
 			driven->cancelled = true;
 			fail(driven, "the task was cancelled");
 		}
