@@ -22,7 +22,7 @@ typedef struct SyncFetching
 	Jsonb *params; /* NULL: none */
 	bool full_refresh;
 	SyncEndpointReader *reader;
-	bool came;				/* a page did, which is to be kept */
+	bool came; /* a page did, which is to be kept */
 	Oid target;
 	const char *part;		/* of the target; NULL: all */
 	const char *definition; /* of all that decides about what is fetched */

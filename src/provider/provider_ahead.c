@@ -13,6 +13,7 @@
 #include "postgres.h"
 
 #include "provider/provider_known.h"
+#include "provider/provider_limit.h"
 #include "provider/provider_records.h"
 
 /* how often what comes is taken */

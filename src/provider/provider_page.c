@@ -156,19 +156,9 @@ has_more_by_count(SyncFetch *fetch, JsonbValue *document, int64 n)
 static char *
 next_cursor(SyncFetch *fetch, JsonbValue *document)
 {
-	ListCell *cell;
-
 	if (is_kind(fetch->endpoint->page, "link"))
 		return link_to_next(sync_http_header(fetch->transfer, "Link"));
-	foreach(cell, sync_provider_paths(fetch->endpoint->page, "path"))
-	{
-		char *text =
-			sync_kit_json_text(sync_kit_json_find_one(document, lfirst(cell)));
-
-		if (text && text[0])
-			return text;
-	}
-	return NULL;
+	return sync_provider_find_text(document, fetch->endpoint->page, "path");
 }
 
 /*

@@ -54,6 +54,28 @@ sync_provider_extract(SyncEndpoint *endpoint, JsonbValue *document)
 }
 
 /*
+ * The first text that is not empty of those that the paths of a definition's
+ * object find under a name; NULL where there is none.
+ */
+char *
+sync_provider_find_text(JsonbValue *document,
+						JsonbValue *object,
+						const char *name)
+{
+	ListCell *cell;
+
+	foreach(cell, sync_provider_paths(object, name))
+	{
+		char *text =
+			sync_kit_json_text(sync_kit_json_find_one(document, lfirst(cell)));
+
+		if (text && text[0])
+			return text;
+	}
+	return NULL;
+}
+
+/*
  * Records that come as the names of columns and as rows of values.
  */
 static List *

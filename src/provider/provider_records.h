@@ -40,6 +40,9 @@ extern SyncColumn *sync_provider_column(SyncFetch *fetch, const char *name);
 extern char *sync_provider_column_text(SyncFetch *fetch, SyncColumn *column);
 extern List *sync_provider_extract(SyncEndpoint *endpoint,
 								   JsonbValue *document);
+extern char *sync_provider_find_text(JsonbValue *document,
+									 JsonbValue *object,
+									 const char *name);
 extern Jsonb *sync_provider_make_columns(List *columns,
 										 JsonbValue *record,
 										 SyncScope *scope);

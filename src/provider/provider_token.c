@@ -60,9 +60,6 @@ static void take_reply(SyncFetch *fetch, JsonbValue *scheme);
 static JsonbValue *read_reply(SyncFetch *fetch,
 							  JsonbValue *scheme,
 							  JsonbValue *document);
-static char *find_value(JsonbValue *document,
-						JsonbValue *values,
-						const char *name);
 static void report_reply(SyncFetch *fetch,
 						 int status,
 						 const char *text,
@@ -433,8 +430,8 @@ read_reply(SyncFetch *fetch, JsonbValue *scheme, JsonbValue *document)
 	JsonbValue *values = sync_kit_json_member(scheme, "values");
 	JsonbParseState *state = NULL;
 	char *refresh = sync_kit_json_string(fetch->scope.token, "refresh");
-	char *access = find_value(document, values, "access");
-	char *expires = find_value(document, values, "expires");
+	char *access = sync_provider_find_text(document, values, "access");
+	char *expires = sync_provider_find_text(document, values, "expires");
 	double lifetime_s =
 		sync_kit_json_integer(scheme, "lifetime_s", DEFAULT_LIFETIME_S);
 	double skew_s = sync_kit_json_integer(scheme, "skew_s", DEFAULT_SKEW_S);
@@ -464,7 +461,7 @@ read_reply(SyncFetch *fetch, JsonbValue *scheme, JsonbValue *document)
 	foreach(cell, sync_kit_json_members(values))
 	{
 		const char *name = ((SyncJsonMember *) lfirst(cell))->name;
-		char *value = find_value(document, values, name);
+		char *value = sync_provider_find_text(document, values, name);
 
 		if (value == NULL || strcmp(name, "expires") == 0)
 			continue;
@@ -475,25 +472,6 @@ read_reply(SyncFetch *fetch, JsonbValue *scheme, JsonbValue *document)
 					  sync_kit_json_new_integer(now_s +
 												Max(1, (int64) lifetime_s)));
 	return sync_kit_json_value(sync_kit_json_end(&state));
-}
-
-/*
- * What the reply has for a name, by the first path that finds something.
- */
-static char *
-find_value(JsonbValue *document, JsonbValue *values, const char *name)
-{
-	ListCell *cell;
-
-	foreach(cell, sync_provider_paths(values, name))
-	{
-		char *text =
-			sync_kit_json_text(sync_kit_json_find_one(document, lfirst(cell)));
-
-		if (text && text[0])
-			return text;
-	}
-	return NULL;
 }
 
 /*
