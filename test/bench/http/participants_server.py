@@ -4,14 +4,13 @@
 /race/N/participants?after_registration_id=A&results_per_page=S gives the S participants
 after A, nested as RunSignUp nests them.  It costs little: a page is a copy of one that is
 prepared, with other numbers in it.  /lines gives them one a line, in whole thousands.
-/slow?ms=M&page=P&... waits first.  It ends with its input.
+It ends with its input.
 """
 
 import json
 import socketserver
 import sys
 import threading
-import time
 from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qsl, urlsplit
 
@@ -78,13 +77,7 @@ class Handler(BaseHTTPRequestHandler):
         if parts.path == "/lines":
             return self.send_lines()
         query = dict(parse_qsl(parts.query))
-        if "slow" in parts.path:
-            time.sleep(int(query["ms"]) / 1000)
-            first = (int(query["page"]) - 1) * int(query["size"]) + 1
-            last = min(first + int(query["size"]) - 1, int(query["last"]))
-            body = json.dumps({"data": [{"id": n, "name": "row %d" % n} for n in range(first, last + 1)]}).encode()
-        else:
-            body = page(int(query.get("after_registration_id", FIRST)), int(query.get("results_per_page", 1000)))
+        body = page(int(query.get("after_registration_id", FIRST)), int(query.get("results_per_page", 1000)))
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
