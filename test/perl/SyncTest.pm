@@ -20,6 +20,23 @@ our @EXPORT = qw(start_node real_data create_football add_server try_sql
 # What has to happen at once may take this long on a busy machine.
 use constant PROMPT_S => 5;
 
+# Where the server is down, psql may end before it has read the query that it is to
+# poll with.  That is asked again, as after any other answer.
+{
+	no warnings 'redefine';
+	my $poll = \&PostgreSQL::Test::Cluster::poll_query_until;
+
+	*PostgreSQL::Test::Cluster::poll_query_until = sub {
+		for my $try (1 .. 1000)
+		{
+			my $found = eval { $poll->(@_) };
+
+			return $found if $@ eq '';
+			die $@ unless $@ =~ /Broken pipe/ && $try < 1000;
+		}
+	};
+}
+
 # Start a server of the given name, with more lines for its configuration if
 # need be.  The extension is left for the test to create.
 sub start_node
