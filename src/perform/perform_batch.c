@@ -100,7 +100,10 @@ sync_perform_batch(SyncRound *round, int max, int max_driven, int kinds)
 				round->external = task;
 			}
 			else
+			{
 				sync_queue_look_again();
+				sync_queue_unspend(task);
+			}
 			break;
 		}
 		/* the first is always begun, or a short limit would begin none */
@@ -134,10 +137,14 @@ perform(SyncRound *round, Relation queue, SyncTask *task)
 	if (sync_shmem_marks_suspected(task->queue_id, task->attempt))
 	{
 		sync_queue_look_again();
+		sync_queue_unspend(task);
 		return;
 	}
 	if (!sync_queue_remove(queue, task))
+	{
+		sync_queue_unspend(task);
 		return;
+	}
 	sync_shmem_workers_set_task(task->queue_id, GetTopTransactionIdIfAny());
 	sync_shmem_marks_set(task->queue_id, task->attempt);
 	sync_perform_attempt(round, task, sync_perform_call, NULL, &result);

@@ -102,7 +102,10 @@ sync_perform_drive_lease(SyncRound *round, Relation queue, List *tasks)
 		SyncTask *task = lfirst(cell);
 
 		if (!list_member_ptr(held, task))
+		{
 			(void) sync_shmem_driven_end(task->queue_id);
+			sync_queue_unspend(task);
+		}
 		else
 		{
 			if (task == of_job)

@@ -59,6 +59,7 @@ extern void sync_queue_sweep(Relation queue);
 
 /* in queue_limit.c */
 extern bool sync_queue_is_driven(const SyncTask *task);
+extern void sync_queue_unspend(const SyncTask *task);
 extern void sync_queue_release(void);
 
 /* in queue_backoff.c */

@@ -102,6 +102,15 @@ sync_queue_spend(const SyncTask *task, int tasks)
 }
 
 /*
+ * A task was claimed and is not begun: another one may be in its place.
+ */
+void
+sync_queue_unspend(const SyncTask *task)
+{
+	sync_queue_spend(task, -1);
+}
+
+/*
  * This process is done with what it claimed: others may begin such tasks.
  */
 void

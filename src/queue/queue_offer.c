@@ -81,6 +81,7 @@ sync_queue_offer_back(const SyncTask *task)
 	};
 
 	sync_queue_offer_at_commit(&offer);
+	sync_queue_unspend(task);
 }
 
 /*

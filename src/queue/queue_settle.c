@@ -51,6 +51,7 @@ void
 sync_queue_put_back_untried(Relation queue, const SyncTask *task)
 {
 	insert_row(queue, task->tuple);
+	sync_queue_unspend(task);
 }
 
 /*

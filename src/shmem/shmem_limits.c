@@ -94,7 +94,7 @@ sync_shmem_limits_allow(Oid database,
 }
 
 /*
- * So many tasks are begun.  Two that were allowed the same may spend more than
+ * So many tasks are begun; fewer than none: that were to be, and are not.  Two that were allowed the same may spend more than
  * there is: the bucket is then in debt.
  */
 void
@@ -111,7 +111,7 @@ sync_shmem_limits_spend(Oid database, const SyncRate *rate, int tasks)
 		first_full(database, rate)->full_at = now;
 		bucket = find_bucket(database, rate, now);
 	}
-	bucket->tokens -= tasks;
+	bucket->tokens = Min(bucket->tokens - tasks, rate->tasks);
 	bucket->full_at = filled_at(rate, now, rate->tasks - bucket->tokens);
 	leave();
 }
