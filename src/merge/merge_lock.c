@@ -20,6 +20,7 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/relcache.h"
+#include "utils/typcache.h"
 
 #include "merge/merge.h"
 
@@ -47,9 +48,9 @@ sync_merge_lock(Oid table, const char *part, bool wait)
 
 /*
  * Are the rows that have one value in that column a part of the target?  Nothing
- * that is done with them touches others: each unique index begins with the
- * column, and no trigger is fired.  That no other column can say the same of
- * itself keeps parts from meeting.
+ * that is done with them touches others: each unique index and each exclusion
+ * constraint begins with the column, and no trigger is fired.  That no other
+ * column can say the same of itself keeps parts from meeting.
  */
 bool
 sync_merge_is_parted_by(SyncTarget *target, const char *column)
@@ -96,7 +97,8 @@ has_triggers(Relation table)
 }
 
 /*
- * Does an index begin with a column, where it lets values come but once?
+ * Does an index begin with a column, where it lets values come but once?  One that
+ * excludes rows has to do so by equality.
  */
 static bool
 begins_with(Relation table, Oid index_oid, AttrNumber column)
@@ -106,6 +108,17 @@ begins_with(Relation table, Oid index_oid, AttrNumber column)
 	bool begins = form->indkey.values[0] == column ||
 				  !(form->indisunique || form->indisexclusion);
 
+	if (begins && form->indisexclusion)
+	{
+		Oid *operators;
+		Oid *functions;
+		uint16 *strategies;
+
+		RelationGetExclusionInfo(index, &operators, &functions, &strategies);
+		begins =
+			operators[0] ==
+			lookup_type_cache(index->rd_opcintype[0], TYPECACHE_EQ_OPR)->eq_opr;
+	}
 	index_close(index, AccessShareLock);
 	return begins;
 }

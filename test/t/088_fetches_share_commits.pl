@@ -107,6 +107,8 @@ beside(q{'parts', timing_partner_id => 1}, $waits, 'one for the same does');
 beside(q{'whole'}, $waits, 'as does one that is about all');
 foreach my $case (
 	['CREATE UNIQUE INDEX apart ON parts (id, tenant)', 'DROP INDEX apart', 'a unique index begins with something else'],
+	['CREATE EXTENSION btree_gist; ALTER TABLE parts ADD CONSTRAINT one_tenant_a_name EXCLUDE USING gist (tenant WITH <>, name WITH =) WHERE (id < 0)',
+		'DROP EXTENSION btree_gist CASCADE', 'an exclusion constraint compares rows of tenants that are not equal'],
 	[q{CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'; CREATE TRIGGER nothing AFTER INSERT ON parts EXECUTE FUNCTION nothing()}, 'DROP FUNCTION nothing() CASCADE', 'the target has a trigger'],
 	[q{SELECT sync_add_check('parts', 'named', 'not_null', '{name}')}, q{SELECT sync_drop_check('parts', 'named')}, 'the stream has a check'])
 {
