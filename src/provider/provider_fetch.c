@@ -356,7 +356,7 @@ is_answered(SyncFetch *fetch, int64 *wait_ms)
 		*wait_ms = sync_provider_limit_follow(fetch, fetch->transfer);
 		if (*wait_ms > 0)
 		{
-			sync_provider_wait_for(fetch, *wait_ms);
+			hold(fetch, *wait_ms);
 			return false;
 		}
 		*wait_ms = -1;
@@ -473,7 +473,7 @@ take_document(SyncFetch *fetch, JsonbValue *document, const char *text)
 static void
 settle_page(SyncFetch *fetch)
 {
-	int64 wait_ms;
+	int64 wait_ms = -1;
 
 	fetch->counts.pages++;
 	fetch->tries = 0;

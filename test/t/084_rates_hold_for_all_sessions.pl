@@ -95,6 +95,19 @@ like($err, qr/ERROR:  SY002: .*\nHINT:  It asks to be left alone for 3600 second
 like($err, qr/ERROR:  SY002: provider "plain" wants to be left alone\nDETAIL:  It said so to a request with the same credential, for another 3\d\d\d/, 'the next one knows that');
 is(scalar(grep { $_->{path} eq '/rows' } $fake->log), 1, 'and does not ask');
 is($node->safe_psql('postgres', q{SELECT count(*) FROM sync_fetch('rows', timing_partner_id => 8)}), '3', 'another credential does');
+
+# also one that was on its way when that was said, and is redirected
+$node->safe_psql('postgres', q{INSERT INTO sync_endpoints (endpoint_name, provider_name, path) VALUES ('moved', 'plain', '/moved/rows')});
+$fake->clear;
+$fake->set(throttle => 0, slow_ms => 3000);
+my $moved = start_sql($node, 'postgres', q{SET statement_timeout = '30 s'; SELECT sync_fetch('moved', timing_partner_id => 10)});
+ok(eval { for (1 .. 500) { last if $fake->log; select(undef, undef, undef, 0.01) } scalar $fake->log }, 'a session has asked');
+$fake->set(throttle => 1, retry_after => 3600, slow_ms => 0);
+($out, $err) = try_sql($node, 'postgres', q{SELECT sync_fetch('rows', timing_partner_id => 10)});
+like($err, qr/ERROR:  SY002: .*\nHINT:  It asks to be left alone for 3600 seconds/s, 'a session is told to wait while another one has asked');
+($out, $err) = finish_sql($moved);
+like($err, qr/ERROR:  SY002: provider "plain" wants to be left alone/, 'which is redirected then, and does not wait for an hour either');
+is(scalar(grep { $_->{path} eq '/rows' } $fake->log), 1, 'nor goes where it is sent');
 $fake->set(throttle => 1, retry_after => 999999999);
 ($out, $err) = try_sql($node, 'postgres', q{SELECT sync_fetch('rows', timing_partner_id => 9)});
 ($out, $err) = try_sql($node, 'postgres', q{SELECT sync_fetch('rows', timing_partner_id => 9)});
