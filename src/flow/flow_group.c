@@ -181,7 +181,8 @@ open_targets(Group *group)
 }
 
 /*
- * Order runs by the numbers of their targets.
+ * Order runs by the numbers of their targets, and those of one target by how much
+ * of it they lock: who has a part already might wait for all of it in vain.
  */
 static int
 by_target(const ListCell *a, const ListCell *b)
@@ -192,7 +193,10 @@ by_target(const ListCell *a, const ListCell *b)
 		RelationGetRelid(runs[1]->flow->target->relation),
 	};
 
-	return targets[0] < targets[1] ? -1 : targets[0] > targets[1] ? 1 : 0;
+	if (targets[0] != targets[1])
+		return targets[0] < targets[1] ? -1 : 1;
+	return (sync_flow_part(runs[0]->flow) != NULL) -
+		   (sync_flow_part(runs[1]->flow) != NULL);
 }
 
 /*

@@ -76,6 +76,28 @@ is_sql(q{SELECT count(*) FROM teams WHERE name = 'd'}, 0, 'takes the others with
 is_sql(q{SELECT string_agg(subject || ' ' || timing_partner_id, ', ' ORDER BY subject) FROM sync_history WHERE status = 'failed'}, 'runners 7, teams 7', 'and history says of whom');
 is_sql($group, "teams 3 1 0 0\nrunners 4 1 0 0", 'the next run does it all');
 
+# two of its streams write one table, one of them all of it: groups for two tenants do not wait for each other
+
+$node->safe_psql('postgres', q{
+	SELECT sync_create_stream('checked', 'teams', endpoint => 'changing_groups', tenant_column => 'timing_partner_id');
+	SELECT sync_add_check('checked', 'named', 'not_null', '{name}');
+	SELECT sync_run_group('{runners,teams}', timing_partner_id => 8)});
+foreach my $names ('{teams,checked}', '{checked,teams}')
+{
+	my (@holders, @groups);
+
+	push @holders, $node->background_psql('postgres') for 7, 8;
+	$holders[$_]->query_safe("BEGIN; SELECT sync_run('teams', timing_partner_id => " . (7 + $_) . ')') for 0, 1;
+	foreach my $tenant (7, 8)
+	{
+		push @groups, start_sql($node, 'postgres', "SELECT count(*) FROM sync_run_group('$names', timing_partner_id => $tenant)", app => "group_$tenant");
+		$node->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_stat_activity WHERE application_name = 'group_$tenant' AND wait_event_type = 'Lock'") or die "group $tenant does not wait";
+	}
+	$_->query_safe('COMMIT') for @holders;
+	$_->quit for @holders;
+	is(join('', finish_sql($_)), 2, "a group of $names is run while another one is") for @groups;
+}
+
 # what is refused
 
 fails_like(q{SELECT sync_run_group('{runners,teams}')}, qr/ERROR:  22023: stream "\w+" needs a timing_partner_id/, 'streams with a column for the tenant need one');
