@@ -212,11 +212,13 @@ static void
 use_known(SyncFetch *fetch, JsonbValue *scheme)
 {
 	KnownToken *known = find_known(fetch->credential);
+	JsonbValue *ours = fetch->scope.token;
 
 	if (known && !known->stale &&
 		strcmp(known->origin, fetch->credential->origin) == 0 &&
+		!(ours && strcmp(known->token, sync_kit_json_text(ours)) == 0) &&
 		expires_at(sync_kit_json_value(sync_kit_json_parse(known->token))) >=
-			expires_at(fetch->scope.token))
+			expires_at(ours))
 		use_other(fetch, known->token);
 }
 
