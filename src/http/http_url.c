@@ -92,8 +92,8 @@ sync_http_resolve(const char *base, const char *reference)
 
 /*
  * Where a redirect may lead, malloc'ed: to the same host and port, or from http
- * to https on their usual ports.  False where it may not, as with a user in it.  Allocates nothing of
- * the server's and raises nothing.
+ * to https on their usual ports.  False where it may not, as with a user in it.
+ * Allocates nothing of the server's and raises nothing.
  */
 bool
 sync_http_redirect_target(const char *from, const char *location, char **target)

@@ -103,8 +103,8 @@ process(int max_tasks)
 }
 
 /*
- * Wait for tasks that are driven, until "due".  Nothing is held meanwhile, so an error leaves
- * the transaction as it was.
+ * Wait for tasks that are driven, until "due".  Nothing is held meanwhile, so an
+ * error leaves the transaction as it was.
  */
 static void
 wait_for_driven(TimestampTz due)
