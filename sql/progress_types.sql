@@ -47,6 +47,16 @@ INSERT INTO teams VALUES ('twelve', 2022);
 SELECT complaint('SELECT sync_progress(false)');
 ROLLBACK;
 
+-- a composite, also one with an empty field, which is no key without a value
+BEGIN;
+CREATE TYPE league AS (country text, level int);
+CALL play('league', 'league', 'text', '(ENG,1)', '(ENG,)');
+INSERT INTO teams VALUES ('(,)', 2022), (NULL, 2022);
+INSERT INTO competitions VALUES ('(ENG,)', 'https://example.com');
+SELECT replay('(ENG,)');
+SELECT line FROM sync_progress_analyze() AS line WHERE line ~ 'ENG|\(,\)' AND line !~ 'completed';
+ROLLBACK;
+
 -- varchar(n) and char(n), and a value that does not fit
 BEGIN;
 CALL play('varchar(5)', 'varchar(8)', 'varchar(10)', 'EPL', 'LIGA');

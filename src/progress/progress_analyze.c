@@ -96,7 +96,7 @@ write_top(Analysis *analysis, SyncRule *rule)
 		head = lappend(head, ((SyncCounter *) lfirst(cell))->column);
 	}
 	appendStringInfo(&sql,
-					 " FROM sync_evidence WHERE %s IS NOT NULL"
+					 " FROM sync_evidence WHERE %s" SYNC_HAS_VALUE
 					 " ORDER BY sync_rows DESC, %s LIMIT %d",
 					 key,
 					 key,

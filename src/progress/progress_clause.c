@@ -108,7 +108,7 @@ sync_progress_whole_key(SyncRule *rule, const char *prefix)
 	initStringInfo(&whole);
 	foreach(cell, rule->key)
 		appendStringInfo(&whole,
-						 "%s%s%s IS NOT NULL",
+						 "%s%s%s" SYNC_HAS_VALUE,
 						 foreach_current_index(cell) > 0 ? " AND " : "",
 						 prefix,
 						 sync_kit_quote(lfirst(cell)));
@@ -236,7 +236,7 @@ sync_progress_append_lookups(StringInfo sql,
 							 at,
 							 i);
 		appendStringInfo(sql,
-						 "%s AS sync_l%d FROM %s l WHERE %s IS NOT NULL",
+						 "%s AS sync_l%d FROM %s l WHERE %s" SYNC_HAS_VALUE,
 						 grouped ? psprintf("pg_catalog.min(%s)", source)
 								 : source,
 						 at,

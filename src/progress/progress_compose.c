@@ -125,7 +125,8 @@ static void
 append_todo(StringInfo sql, SyncRule *rule)
 {
 	appendStringInfo(sql,
-					 ", sync_todo%s AS MATERIALIZED (SELECT e.*, p.%s IS NULL AS sync_add",
+					 ", sync_todo%s AS MATERIALIZED (SELECT e.*, p.%s" SYNC_HAS_NO_VALUE
+					 " AS sync_add",
 					 rule->mark,
 					 sync_kit_quote(linitial(rule->progress_key)));
 	if (rule->progress->has_addresses)
@@ -425,7 +426,8 @@ append_sums(StringInfo sql, SyncRule *rule, SyncRuleScope *scope)
 							 i);
 		else
 			appendStringInfo(sql,
-							 ", pg_catalog.sum(sync_rows) FILTER (WHERE %s IS NULL) AS sync_m%d",
+							 ", pg_catalog.sum(sync_rows) FILTER (WHERE %s" SYNC_HAS_NO_VALUE
+							 ") AS sync_m%d",
 							 sync_kit_quote(list_nth(rule->key, i)),
 							 i);
 	appendStringInfo(sql,

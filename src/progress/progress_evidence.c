@@ -219,8 +219,8 @@ append_from_finer(StringInfo sql, SyncRule *rule, SyncRuleScope *scope)
 						 whole);
 	for (int i = 0; i < list_length(finer->key); i++)
 		appendStringInfo(sql,
-						 ", pg_catalog.sum(sync_rows) FILTER (WHERE %s IS NULL)"
-						 " AS sync_finer_m%d",
+						 ", pg_catalog.sum(sync_rows) FILTER (WHERE %s" SYNC_HAS_NO_VALUE
+						 ") AS sync_finer_m%d",
 						 sync_kit_quote(list_nth(finer->key, i)),
 						 i);
 	if (scope->touched)
@@ -459,7 +459,7 @@ sync_progress_append_from(StringInfo sql, SyncRule *rule, SyncRuleScope *scope)
 		append_touched(sql, rule->coarser ? rule->coarser : rule, 0, false);
 		for (int i = 0; scope->null_keys && i < list_length(rule->key); i++)
 			appendStringInfo(sql,
-							 " OR t.%s IS NULL",
+							 " OR t.%s" SYNC_HAS_NO_VALUE,
 							 sync_kit_quote(list_nth(rule->key, i)));
 		appendStringInfoChar(sql, ')');
 	}
