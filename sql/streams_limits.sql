@@ -16,6 +16,14 @@ SELECT sync_create_stream('limits', 'target', '{id}', 'SELECT id, f FROM source'
 SELECT sync_create_stream('limits', 'target', '{id}', 'SELECT id, f FROM source', watermark => 'f', lookback => '1e300');
 SELECT sync_create_stream('limits too', 'target', '{id}', 'SELECT id FROM source', keep_undo => '1000000 years');
 
+-- one that goes beyond what the type of the watermark has goes as far as that
+CREATE TABLE long_ago (id int PRIMARY KEY, d date, t timestamptz, s smallint, n numeric, f float8, i int);
+CREATE TABLE since (id int PRIMARY KEY);
+INSERT INTO long_ago VALUES (1, '4713-01-01 BC', '4713-01-01 BC', -32768, -1e6, -1e300, -2147483648), (2, '2026-01-01', '2026-01-01', -5, 1, -1.7e308, -5);
+SELECT sync_create_stream('since ' || c, 'since', '{id}', format('SELECT id, %I FROM long_ago', c), watermark => c, lookback => l)
+FROM unnest('{d,t,s,n,f,i}'::text[], '{200000 years,200000 years,32767,1e130000,1.7e308,2147483647}'::text[]) AS u (c, l);
+SELECT c, n, rows_read FROM unnest('{d,t,s,n,f,i}'::text[]) AS c, generate_series(1, 2) AS n, sync_run('since ' || c, dry_run => n < 0);
+
 -- names of 63 bytes, and with all that has to be quoted
 \set name '"%s $1 ; -- \\ '' äöü aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'
 CREATE TABLE :"name" (:"name" int PRIMARY KEY, "a.b" text, "SELECT" text, " " timestamptz);

@@ -13,6 +13,7 @@
 
 #include <math.h>
 
+#include "catalog/namespace.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "funcapi.h"
@@ -28,6 +29,7 @@
 #include "utils/typcache.h"
 
 #include "flow/flow_watermark.h"
+#include "kit/kit_attempt.h"
 #include "kit/kit_order.h"
 
 struct SyncHighest
@@ -43,6 +45,16 @@ struct SyncHighest
 	MemoryContext context; /* where it lives */
 };
 
+/* What is taken from a watermark */
+typedef struct Lookback
+{
+	Oid type;
+	Datum watermark;
+	Datum taken;
+} Lookback;
+
+static bool is_out_of_range(SyncStream *stream, Oid type, const char *watermark);
+static void take_lookback(void *lookback);
 static void check_lookback(SyncStream *stream, Oid type);
 static void name_lookback(void *stream);
 static Oid lookback_type(Oid type);
@@ -104,7 +116,8 @@ sync_flow_highest_type(SyncFlow *flow, SyncSourceColumn *column)
 /*
  * The condition that a value of "column", an SQL expression, is at the watermark
  * or above, less the lookback.  What is compared with has the type of the column,
- * so that an index on it serves.
+ * so that an index on it serves.  A lookback that goes beyond the lowest value of
+ * the type goes as far as there are values.
  */
 char *
 sync_flow_highest_condition(SyncStream *stream,
@@ -116,6 +129,8 @@ sync_flow_highest_condition(SyncStream *stream,
 						   quote_literal_cstr(watermark),
 						   type_name(type));
 
+	if (stream->lookback && is_out_of_range(stream, type, watermark))
+		return psprintf("%s IS NOT NULL", column);
 	if (stream->lookback)
 		bound = psprintf("CAST(%s OPERATOR(pg_catalog.-) CAST(%s AS %s) AS %s)",
 						 bound,
@@ -125,6 +140,44 @@ sync_flow_highest_condition(SyncStream *stream,
 	return psprintf("%s OPERATOR(pg_catalog.>=) %s",
 					sync_kit_order_clause(column, type),
 					bound);
+}
+
+/*
+ * Is there no value of the type so far before the watermark as the lookback says?
+ */
+static bool
+is_out_of_range(SyncStream *stream, Oid type, const char *watermark)
+{
+	Lookback lookback = {
+		.type = type,
+		.watermark = parse_value(type, watermark),
+		.taken = parse_value(lookback_type(type), stream->lookback),
+	};
+	ErrorData *error = sync_kit_attempt(take_lookback, &lookback);
+
+	if (error == NULL)
+		return false;
+	if (error->sqlerrcode != ERRCODE_DATETIME_VALUE_OUT_OF_RANGE &&
+		error->sqlerrcode != ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE)
+		ReThrowError(error);
+	return true;
+}
+
+/*
+ * Take the lookback from the watermark; an action of sync_kit_attempt.
+ */
+static void
+take_lookback(void *arg)
+{
+	Lookback *lookback = arg;
+	Oid minus =
+		OpernameGetOprid(list_make2(makeString("pg_catalog"), makeString("-")),
+						 lookback->type,
+						 lookback_type(lookback->type));
+
+	(void) OidFunctionCall2(get_opcode(minus),
+							lookback->watermark,
+							lookback->taken);
 }
 
 /*
