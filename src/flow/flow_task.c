@@ -105,8 +105,7 @@ begin(SyncTask *task)
 }
 
 /*
- * Go on to the next page; see SyncDriver.  Where the provider refuses that for
- * good, so it is for the task.
+ * Go on to the next page; see SyncDriver.
  */
 static SyncDriveStep
 step(void *state, int64 *wait_ms)
@@ -118,33 +117,24 @@ step(void *state, int64 *wait_ms)
 		.callback = name_stream,
 		.arg = fetching,
 	};
-	volatile SyncDriveStep result = SYNC_DRIVE_DONE;
+	SyncDriveStep result = SYNC_DRIVE_DONE;
 
 	error_context_stack = &frame;
-	PG_TRY();
-	{
-		while (reader->at && result == SYNC_DRIVE_DONE)
-			switch (sync_provider_step(reader->at->fetch, NULL, wait_ms))
-			{
-				case SYNC_FETCH_RECORD:
-					fetching->came = true;
-					result = SYNC_DRIVE_STORE;
-					break;
-				case SYNC_FETCH_WAIT:
-					result = sync_provider_token_unsettled(reader->at->fetch)
-								 ? SYNC_DRIVE_STORE
-								 : SYNC_DRIVE_WAIT;
-					break;
-				case SYNC_FETCH_END:
-					reader->at = sync_flow_fetch_part_after(reader);
-			}
-	}
-	PG_CATCH();
-	{
-		fetching->task->hopeless = sync_provider_is_hopeless(reader->at->fetch);
-		PG_RE_THROW();
-	}
-	PG_END_TRY();
+	while (reader->at && result == SYNC_DRIVE_DONE)
+		switch (sync_provider_step(reader->at->fetch, NULL, wait_ms))
+		{
+			case SYNC_FETCH_RECORD:
+				fetching->came = true;
+				result = SYNC_DRIVE_STORE;
+				break;
+			case SYNC_FETCH_WAIT:
+				result = sync_provider_token_unsettled(reader->at->fetch)
+							 ? SYNC_DRIVE_STORE
+							 : SYNC_DRIVE_WAIT;
+				break;
+			case SYNC_FETCH_END:
+				reader->at = sync_flow_fetch_part_after(reader);
+		}
 	error_context_stack = frame.previous;
 	return result;
 }

@@ -81,6 +81,7 @@ extern void sync_perform_attempt(SyncRound *round,
 								 void *arg,
 								 SyncResult *result);
 extern const SyncTask *sync_perform_task(void);
+extern void sync_perform_foresee(SyncTask *task, const ErrorData *error);
 
 /* in perform_drive.c */
 extern int sync_perform_driven(void);

@@ -26,6 +26,7 @@
 #include "utils/timestamp.h"
 
 #include "kit/kit_override.h"
+#include "kit/kit_prospect.h"
 #include "perform/perform.h"
 #include "shmem/shmem_workers.h"
 
@@ -81,6 +82,7 @@ sync_perform_attempt(SyncRound *round,
 		result->error = CopyErrorData();
 		FlushErrorState();
 		RollbackAndReleaseCurrentSubTransaction();
+		sync_perform_foresee(task, result->error);
 		sync_perform_shorten(result->error);
 	}
 	PG_END_TRY();
@@ -109,6 +111,19 @@ sync_perform_task(void)
 				errmsg("no task is being performed"),
 				errhint("The function is a handler of tasks: put one into the queue with sync_trigger()."));
 	return at_work;
+}
+
+/*
+ * Let a task know what is known of another attempt where this one has raised.
+ */
+void
+sync_perform_foresee(SyncTask *task, const ErrorData *error)
+{
+	SyncProspect prospect = sync_kit_prospect_take(error);
+
+	task->hopeless |= prospect.hopeless;
+	if (prospect.retry_at > 0)
+		task->retry_at = prospect.retry_at;
 }
 
 /*

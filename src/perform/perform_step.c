@@ -124,6 +124,7 @@ step(SyncDriven *driven)
 		MemoryContextSwitchTo(driven->context);
 		driven->error = CopyErrorData();
 		FlushErrorState();
+		sync_perform_foresee(driven->task, driven->error);
 		driven->next = DRIVEN_FINISH;
 		CurrentResourceOwner = former;
 		release_owner();

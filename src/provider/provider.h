@@ -9,7 +9,7 @@
  * A definition is loaded and compiled (provider_definition.c) after it was
  * checked when it was stored (provider_check.c).  A fetch (provider_fetch.c)
  * takes steps and never waits by itself: whoever drives it waits, and may drive
- * many.
+ * many.  An error of a step has its prospect (kit_prospect.h).
  *
  *-------------------------------------------------------------------------
  */
@@ -17,6 +17,7 @@
 #define PROVIDER_H
 
 #include "http/http.h"
+#include "kit/kit_prospect.h"
 #include "provider/provider_definition.h"
 
 /* How a request can fail; they are counted in this order */
@@ -103,7 +104,6 @@ extern SyncFetchStep sync_provider_step(SyncFetch *fetch,
 extern Jsonb *sync_provider_next(SyncFetch *fetch);
 extern bool sync_provider_advance(SyncFetch *fetch);
 extern const SyncFetchCounts *sync_provider_counts(SyncFetch *fetch);
-extern bool sync_provider_is_hopeless(SyncFetch *fetch);
 extern void sync_provider_stop(SyncFetch *fetch);
 extern void sync_provider_close(SyncFetch *fetch);
 

@@ -22,6 +22,7 @@ static void tell_rest(void *fetch);
 static void tell(SyncFetch *fetch);
 static void spread(const SyncFetchCounts *counts, int64 *traffic);
 static void note_error(SyncFetch *fetch, int64 faults);
+static SyncProspect prospect_of(SyncFetch *fetch);
 static int64 sum_faults(SyncFetch *fetch);
 
 /*
@@ -181,22 +182,20 @@ spread(const SyncFetchCounts *counts, int64 *traffic)
 }
 
 /*
- * Note the error that is being raised, where a request is at hand that it is
- * about, and tell of it.  Its fault is counted, unless one was since there were so
+ * Note the error that is being raised and, where a request is at hand that it is
+ * about, tell of it.  Its fault is counted, unless one was since there were so
  * many.
  */
 static void
 note_error(SyncFetch *fetch, int64 faults)
 {
 	SyncCredential *credential = fetch->credential;
-	MemoryContext caller;
-	ErrorData *error;
+	MemoryContext caller = MemoryContextSwitchTo(fetch->context);
+	ErrorData *error = CopyErrorData();
 
-	if (fetch->transfer == NULL && fetch->token_transfer == NULL)
-		return;
-	caller = MemoryContextSwitchTo(fetch->context);
-	error = CopyErrorData();
-	if (ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_OPERATOR_INTERVENTION)
+	sync_kit_prospect_note(error, prospect_of(fetch));
+	if ((fetch->transfer || fetch->token_transfer) &&
+		ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_OPERATOR_INTERVENTION)
 	{
 		if (sum_faults(fetch) == faults)
 			fetch->counts.faults[error->sqlerrcode == SYNC_ERRCODE_HTTP_TRANSPORT
@@ -211,6 +210,18 @@ note_error(SyncFetch *fetch, int64 faults)
 	}
 	FreeErrorData(error);
 	MemoryContextSwitchTo(caller);
+}
+
+/*
+ * The prospect of a fetch that has raised, or that one of its parents.
+ */
+static SyncProspect
+prospect_of(SyncFetch *fetch)
+{
+	while (fetch->parent && !fetch->prospect.hopeless &&
+		   fetch->prospect.retry_at == 0)
+		fetch = fetch->parent;
+	return fetch->prospect;
 }
 
 /*

@@ -125,16 +125,6 @@ sync_provider_counts(SyncFetch *fetch)
 }
 
 /*
- * Where a step has raised: would another fetch like it be refused as well?
- */
-bool
-sync_provider_is_hopeless(SyncFetch *fetch)
-{
-	return fetch->hopeless ||
-		   (fetch->parent && sync_provider_is_hopeless(fetch->parent));
-}
-
-/*
  * Stop a fetch, at the end or before it; its counts can be asked for still.
  */
 void

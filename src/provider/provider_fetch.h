@@ -93,7 +93,7 @@ struct SyncFetch
 	int64 handed_out;	   /* records of this request */
 	bool streaming;		   /* they come line by line */
 	bool ended;
-	bool hopeless; /* it is refused, however often it asks */
+	SyncProspect prospect; /* where it has raised */
 	SyncFetchCounts counts;
 	SyncFetchCounts told;	/* of these, to all who look */
 	TimestampTz held_since; /* by limits and pauses; 0: it is not */

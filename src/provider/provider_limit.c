@@ -123,6 +123,18 @@ sync_provider_limit_pause(SyncFetch *fetch, int64 ms)
 }
 
 /*
+ * The provider says when it may be asked again: for whoever tries that later, but
+ * not later than a day.
+ */
+void
+sync_provider_limit_foresee(SyncFetch *fetch, int64 ms)
+{
+	fetch->prospect.retry_at =
+		TimestampTzPlusMilliseconds(GetCurrentTimestamp(),
+									Min(ms, PAUSE_MAX_MS));
+}
+
+/*
  * Raise where the provider wants to be left alone for longer than a request
  * waits.
  */
@@ -136,13 +148,15 @@ sync_provider_limit_check(SyncFetch *fetch)
 	if (!sync_shmem_paces_paused(MyDatabaseId, key_of(fetch), &since, &until))
 		return;
 	left_ms = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), until);
-	if (left_ms > sync_provider_limit_most_ms(fetch))
-		ereport(ERROR,
-				errcode(SYNC_ERRCODE_HTTP_STATUS),
-				errmsg("provider \"%s\" wants to be left alone",
-					   fetch->endpoint->provider->name),
-				errdetail("It said so to a request with the same credential, for another %g seconds.",
-						  left_ms / 1000.0));
+	if (left_ms <= sync_provider_limit_most_ms(fetch))
+		return;
+	fetch->prospect.retry_at = until;
+	ereport(ERROR,
+			errcode(SYNC_ERRCODE_HTTP_STATUS),
+			errmsg("provider \"%s\" wants to be left alone",
+				   fetch->endpoint->provider->name),
+			errdetail("It said so to a request with the same credential, for another %g seconds.",
+					  left_ms / 1000.0));
 }
 
 /*

@@ -19,6 +19,7 @@ extern int64 sync_provider_limit_follow(SyncFetch *fetch,
 										SyncHttpTransfer *transfer);
 extern void sync_provider_limit_release(void *fetch);
 extern void sync_provider_limit_pause(SyncFetch *fetch, int64 ms);
+extern void sync_provider_limit_foresee(SyncFetch *fetch, int64 ms);
 extern void sync_provider_limit_check(SyncFetch *fetch);
 extern int64 sync_provider_limit_most_ms(SyncFetch *fetch);
 extern int64 sync_provider_limit_key(const char *provider, const int64 *tenant);

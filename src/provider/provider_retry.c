@@ -120,8 +120,10 @@ report_verdict(SyncFetch *fetch, SyncVerdict *verdict, int status)
 	bool refused = verdict->outcome == SYNC_OUTCOME_AUTHENTICATE;
 	bool waits;
 
-	fetch->hopeless = refused || verdict->outcome == SYNC_OUTCOME_FAIL;
-	waits = verdict->wait_ms >= 0 && !fetch->hopeless;
+	fetch->prospect.hopeless = refused || verdict->outcome == SYNC_OUTCOME_FAIL;
+	waits = verdict->wait_ms >= 0 && !fetch->prospect.hopeless;
+	if (waits)
+		sync_provider_limit_foresee(fetch, verdict->wait_ms);
 	ereport(ERROR,
 			errcode(SYNC_ERRCODE_HTTP_STATUS),
 			refused

@@ -490,7 +490,7 @@ report_reply(SyncFetch *fetch,
 			.outcome;
 
 	sync_provider_count_outcome(fetch, outcome);
-	fetch->hopeless =
+	fetch->prospect.hopeless =
 		outcome == SYNC_OUTCOME_FAIL || outcome == SYNC_OUTCOME_AUTHENTICATE;
 	ereport(ERROR,
 			errcode(SYNC_ERRCODE_HTTP_STATUS),

@@ -75,12 +75,13 @@ typedef struct SyncPushing
 	MemoryContext scratch;
 	SyncFetch *senders[SYNC_PUSH_ACTIONS]; /* NULL: not opened */
 	SyncStagedRows *todo;				   /* in the order of requests */
-	SyncRow *ahead;		  /* of the next batch; NULL: not read */
-	SyncPushBatch *batch; /* at hand, marked as being sent */
-	SyncPushBatch *next;  /* not yet */
-	bool under_way;		  /* the batch at hand is being sent */
-	ErrorData *error;	  /* that ended it; NULL: none */
-	SyncPushLock *lock;	  /* NULL: none is held */
+	SyncRow *ahead;		   /* of the next batch; NULL: not read */
+	SyncPushBatch *batch;  /* at hand, marked as being sent */
+	SyncPushBatch *next;   /* not yet */
+	bool under_way;		   /* the batch at hand is being sent */
+	ErrorData *error;	   /* that ended it; NULL: none */
+	SyncProspect prospect; /* of that */
+	SyncPushLock *lock;	   /* NULL: none is held */
 
 	/* what came of it */
 	SyncRun run; /* of which rejected are those that failed */

@@ -114,6 +114,7 @@ sync_push_step(SyncPushing *pushing, int64 *wait_ms)
 	if (pushing->error)
 	{
 		count(pushing);
+		sync_kit_prospect_note(pushing->error, pushing->prospect);
 		ReThrowError(pushing->error);
 	}
 	if (pushing->batch && !pushing->under_way)
@@ -209,6 +210,7 @@ take_error(SyncPushing *pushing, ErrorData *error)
 			row->item.message = error->message;
 	}
 	pushing->error = error;
+	pushing->prospect = sync_kit_prospect_take(error);
 	return true;
 }
 

@@ -12,16 +12,8 @@
 #include "push/push_task.h"
 #include "queue/queue_driver.h"
 
-/* A push that is driven */
-typedef struct Driven
-{
-	SyncTask *task;
-	SyncPushing *pushing;
-} Driven;
-
 static void *begin(SyncTask *task);
 static SyncDriveStep step(void *state, int64 *wait_ms);
-static bool is_hopeless(SyncPushing *pushing);
 static void store(void *state);
 static Datum *finish(void *state);
 static void close_push(void *state);
@@ -53,42 +45,27 @@ begin(SyncTask *task)
 	JsonbValue *payload =
 		sync_kit_json_value(DatumGetJsonbPCopy(task->payload));
 	char *name = sync_kit_json_string(payload, "push");
-	Driven *driven = palloc(sizeof(Driven));
+	SyncPushing *pushing;
 
 	if (name == NULL)
 		ereport(ERROR,
 				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("the payload of a push must name it"),
 				errhint("As in {\"push\": \"name\"}."));
-	driven->task = task;
-	driven->pushing =
+	pushing =
 		sync_push_new(sync_push_load(name),
 					  task->has_partner ? &task->timing_partner_id : NULL);
-	sync_push_open(driven->pushing, false);
-	return driven;
+	sync_push_open(pushing, false);
+	return pushing;
 }
 
 /*
- * Go on as far as that is possible.  Where the provider refuses that for good, so
- * it is for the task.
+ * Go on as far as that is possible.
  */
 static SyncDriveStep
 step(void *state, int64 *wait_ms)
 {
-	Driven *driven = state;
-	SyncPushStep step = SYNC_PUSH_END;
-
-	PG_TRY();
-	{
-		step = sync_push_step(driven->pushing, wait_ms);
-	}
-	PG_CATCH();
-	{
-		driven->task->hopeless = is_hopeless(driven->pushing);
-		PG_RE_THROW();
-	}
-	PG_END_TRY();
-	switch (step)
+	switch (sync_push_step(state, wait_ms))
 	{
 		case SYNC_PUSH_WAIT:
 			return SYNC_DRIVE_WAIT;
@@ -100,25 +77,12 @@ step(void *state, int64 *wait_ms)
 }
 
 /*
- * Would another push like one that has raised be refused as well?
- */
-static bool
-is_hopeless(SyncPushing *pushing)
-{
-	for (int i = 0; i < SYNC_PUSH_ACTIONS; i++)
-		if (pushing->senders[i] &&
-			sync_provider_is_hopeless(pushing->senders[i]))
-			return true;
-	return false;
-}
-
-/*
  * Store what became of rows, and which come next.
  */
 static void
 store(void *state)
 {
-	sync_push_store(((Driven *) state)->pushing);
+	sync_push_store(state);
 }
 
 /*
@@ -127,7 +91,7 @@ store(void *state)
 static Datum *
 finish(void *state)
 {
-	SyncPushing *pushing = ((Driven *) state)->pushing;
+	SyncPushing *pushing = state;
 	SyncRun *run = &pushing->run;
 	const struct
 	{
@@ -164,5 +128,5 @@ finish(void *state)
 static void
 close_push(void *state)
 {
-	sync_push_close(((Driven *) state)->pushing);
+	sync_push_close(state);
 }
