@@ -12,7 +12,8 @@
  * the first call is made again.
  *
  * Steps that are taken between transactions leave what is stored to whoever
- * takes them (sync_provider_settle_token).
+ * takes them (sync_provider_settle_token).  What fetches of one process share is
+ * in provider_token_shared.c.
  *
  *-------------------------------------------------------------------------
  */
@@ -27,28 +28,14 @@
 #include "provider/provider_count.h"
 #include "provider/provider_limit.h"
 #include "provider/provider_records.h"
+#include "provider/provider_token.h"
 
 #define DEFAULT_LIFETIME_S 3600
 #define DEFAULT_SKEW_S	   60
 
-/* A token that this process knows; lives in TopMemoryContext */
-typedef struct KnownToken
-{
-	bool has_tenant;
-	int64 tenant;
-	char *provider;
-	char *origin; /* of the credential that it was given for */
-	char *token;  /* JSON */
-	bool stale;	  /* the provider refused it */
-} KnownToken;
-
-/* KnownToken; written by remember */
-static List *known_tokens = NIL;
-
 static JsonbValue *token_scheme(SyncFetch *fetch);
 static bool is_fresh(SyncFetch *fetch);
-static KnownToken *find_known(SyncCredential *credential);
-static void use_known(SyncFetch *fetch, JsonbValue *scheme);
+static void use_known(SyncFetch *fetch);
 static int64 expires_at(JsonbValue *token);
 static void take_stored(SyncFetch *fetch);
 static bool start_call(SyncFetch *fetch, JsonbValue *scheme, int64 *wait_ms);
@@ -68,7 +55,6 @@ static char *reason_of(SyncFetch *fetch, JsonbValue *document);
 static void end_call(SyncFetch *fetch);
 static void use_token(SyncFetch *fetch, const char *token);
 static void use_other(SyncFetch *fetch, const char *token);
-static void remember(SyncCredential *credential, const char *token);
 
 /*
  * Has the fetch the token that it needs, if it needs one?  Otherwise a call for
@@ -86,7 +72,7 @@ sync_provider_token_ready(SyncFetch *fetch, int64 *wait_ms)
 		if (fetch->token_transfer == NULL)
 		{
 			if (!is_fresh(fetch))
-				use_known(fetch, scheme);
+				use_known(fetch);
 			if (is_fresh(fetch))
 				return true;
 			if (!start_call(fetch, scheme, wait_ms))
@@ -141,15 +127,10 @@ sync_provider_settle_token(SyncFetch *fetch)
 bool
 sync_provider_forget_token(SyncFetch *fetch)
 {
-	KnownToken *known;
-
 	if (token_scheme(fetch) == NULL || fetch->scope.token == NULL)
 		return false;
-	/* another fetch may have a newer one by now */
-	known = find_known(fetch->credential);
-	if (known &&
-		strcmp(known->token, sync_kit_json_text(fetch->scope.token)) == 0)
-		known->stale = true;
+	sync_provider_token_refused(fetch->credential,
+								sync_kit_json_text(fetch->scope.token));
 	fetch->token_refused = true;
 	return true;
 }
@@ -185,41 +166,19 @@ is_fresh(SyncFetch *fetch)
 }
 
 /*
- * What this process knows for a credential, NULL where that is nothing.
- */
-static KnownToken *
-find_known(SyncCredential *credential)
-{
-	ListCell *cell;
-
-	foreach(cell, known_tokens)
-	{
-		KnownToken *known = lfirst(cell);
-
-		if (known->has_tenant == credential->has_tenant &&
-			known->tenant == credential->tenant &&
-			strcmp(known->provider, credential->provider) == 0)
-			return known;
-	}
-	return NULL;
-}
-
-/*
  * Take the token that another fetch got for the same credential, if that is
  * newer than ours.
  */
 static void
-use_known(SyncFetch *fetch, JsonbValue *scheme)
+use_known(SyncFetch *fetch)
 {
-	KnownToken *known = find_known(fetch->credential);
+	const char *known = sync_provider_token_known(fetch->credential);
 	JsonbValue *ours = fetch->scope.token;
 
-	if (known && !known->stale &&
-		strcmp(known->origin, fetch->credential->origin) == 0 &&
-		!(ours && strcmp(known->token, sync_kit_json_text(ours)) == 0) &&
-		expires_at(sync_kit_json_value(sync_kit_json_parse(known->token))) >=
+	if (known && !(ours && strcmp(known, sync_kit_json_text(ours)) == 0) &&
+		expires_at(sync_kit_json_value(sync_kit_json_parse(known))) >=
 			expires_at(ours))
-		use_other(fetch, known->token);
+		use_other(fetch, known);
 }
 
 /*
@@ -249,7 +208,7 @@ take_stored(SyncFetch *fetch)
 	if (text && strcmp(text, sync_kit_json_text(fetch->scope.token)) != 0)
 	{
 		use_other(fetch, text);
-		remember(fetch->credential, text);
+		sync_provider_token_remember(fetch->credential, text);
 		return;
 	}
 	fetch->refresh_failed = true;
@@ -268,6 +227,9 @@ start_call(SyncFetch *fetch, JsonbValue *scheme, int64 *wait_ms)
 	char *method = sync_kit_json_string(scheme, "method");
 	MemoryContext caller;
 
+	*wait_ms = sync_provider_token_wait(fetch);
+	if (*wait_ms > 0)
+		return false;
 	if (fetch->token_context == NULL)
 		fetch->token_context = AllocSetContextCreate(fetch->context,
 													 "sync token call",
@@ -289,6 +251,7 @@ start_call(SyncFetch *fetch, JsonbValue *scheme, int64 *wait_ms)
 					 method ? method : "POST");
 	fetch->token_transfer =
 		sync_provider_limit_start(fetch, fetch->token_request);
+	sync_provider_token_under_way(fetch);
 	fetch->counts.sent_bytes += fetch->token_request->body_length;
 	MemoryContextSwitchTo(caller);
 	return true;
@@ -414,7 +377,7 @@ take_reply(SyncFetch *fetch, JsonbValue *scheme)
 	fetch->counts.tokens++;
 	text = sync_kit_json_text(token);
 	use_token(fetch, text);
-	remember(fetch->credential, text);
+	sync_provider_token_remember(fetch->credential, text);
 	fetch->token_new = true;
 	MemoryContextSwitchTo(caller);
 	if (IsTransactionState())
@@ -557,32 +520,4 @@ use_other(SyncFetch *fetch, const char *token)
 {
 	use_token(fetch, token);
 	fetch->authenticated = false;
-}
-
-/*
- * Let the other fetches of this process have it.
- */
-static void
-remember(SyncCredential *credential, const char *token)
-{
-	KnownToken *known = find_known(credential);
-	MemoryContext caller = MemoryContextSwitchTo(TopMemoryContext);
-
-	if (known == NULL)
-	{
-		known = palloc0(sizeof(KnownToken));
-		known->has_tenant = credential->has_tenant;
-		known->tenant = credential->tenant;
-		known->provider = pstrdup(credential->provider);
-		known_tokens = lappend(known_tokens, known);
-	}
-	else
-	{
-		pfree(known->origin);
-		pfree(known->token);
-	}
-	known->origin = pstrdup(credential->origin);
-	known->token = pstrdup(token);
-	known->stale = false;
-	MemoryContextSwitchTo(caller);
 }

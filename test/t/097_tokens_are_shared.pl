@@ -92,6 +92,29 @@ for my $n (1, 2)
 }
 $old->quit;
 
+# fetches of one process that begin together make one call
+
+$node->stop;
+$fake->set(lifetime => 3600, slow_ms => 500);
+$node->start;
+$node->safe_psql('postgres', q{UPDATE sync_credentials SET sealed_token = NULL});
+$fake->clear;
+$node->safe_psql('postgres', q{SELECT sync_create_stream('events ' || n, 'events', '{timing_partner_id,event_id}', endpoint => 'raceroster_events', tenant_column => 'timing_partner_id', columns => 'event_id, name') FROM generate_series(1, 5) AS n});
+my @together = split /\n/, $node->safe_psql('postgres', q{SELECT sync_enqueue('fetch', jsonb_build_object('stream', 'events ' || n, 'full_refresh', true), timing_partner_id => 1) FROM generate_series(1, 5) AS n});
+is(join(' ', map { performed($_) } @together), join(' ', ('success') x 5), 'five tasks fetch at the same time');
+is(calls('access_token') . calls('refresh_token'), '10', 'with one call for a token');
+
+# a call whose fetch does not go on holds up nobody either
+
+$fake->set(lifetime => 1, slow_ms => 0);
+$node->safe_psql('postgres', q{UPDATE sync_credentials SET sealed_token = NULL});
+is($node->safe_psql('postgres', q{DO $$ DECLARE r jsonb; n int; BEGIN
+	FOR r IN SELECT * FROM sync_fetch('raceroster_events', timing_partner_id => 1) LOOP
+		PERFORM pg_sleep(0.3);
+		SELECT count(*) INTO n FROM sync_fetch('raceroster_events', timing_partner_id => 1);
+	END LOOP; END $$; SELECT 'done'}), 'done', 'a fetch within another one ends');
+$fake->set(lifetime => 3600);
+
 # nobody waits for who changes a credential
 
 my $changing = $node->background_psql('postgres');
