@@ -71,6 +71,7 @@ struct SyncFetch
 	SyncHttpRequest *token_request;
 	SyncHttpTransfer *token_transfer;
 	MemoryContext token_context;
+	int token_tries;	/* that did not work */
 	int token_polls;	/* of the call of another fetch that has its reply */
 	bool token_refused; /* the one at hand */
 	bool refreshing;

@@ -29,6 +29,8 @@ extern void sync_provider_retry_broken(SyncFetch *fetch);
 extern void sync_provider_retry_verdict(SyncFetch *fetch,
 										SyncVerdict *verdict,
 										int status);
+extern int64 sync_provider_retry_token(SyncFetch *fetch,
+									   const SyncVerdict *verdict);
 extern void sync_provider_wait_for(SyncFetch *fetch, int64 ms);
 extern bool sync_provider_has_to_wait(SyncFetch *fetch, int64 *wait_ms);
 

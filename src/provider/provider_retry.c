@@ -21,7 +21,12 @@
 static void pause(SyncFetch *fetch, int64 ms);
 static void report_verdict(SyncFetch *fetch, SyncVerdict *verdict, int status);
 static bool may_retry(SyncFetch *fetch, bool undone);
-static int64 backoff_ms(SyncFetch *fetch);
+static int64 most_tries(SyncFetch *fetch);
+static int64 next_wait_ms(SyncFetch *fetch,
+						  const SyncVerdict *verdict,
+						  int tries,
+						  bool again);
+static int64 backoff_ms(SyncFetch *fetch, int tries);
 
 /*
  * No whole answer came to the request at hand: have it made again, or raise.
@@ -32,9 +37,8 @@ sync_provider_retry_broken(SyncFetch *fetch)
 	fetch->counts.faults[SYNC_FAULT_UNANSWERED]++;
 	if (!may_retry(fetch, !sync_http_was_sent(fetch->transfer)))
 		sync_http_check(fetch->transfer);
-	fetch->tries++;
+	sync_provider_wait_for(fetch, backoff_ms(fetch, fetch->tries++));
 	fetch->counts.retries++;
-	sync_provider_wait_for(fetch, backoff_ms(fetch));
 }
 
 /*
@@ -44,8 +48,7 @@ sync_provider_retry_broken(SyncFetch *fetch)
 void
 sync_provider_retry_verdict(SyncFetch *fetch, SyncVerdict *verdict, int status)
 {
-	int64 wait_ms = verdict->wait_ms;
-	int64 most_ms = sync_provider_limit_most_ms(fetch);
+	int64 wait_ms;
 
 	sync_provider_count_outcome(fetch, verdict->outcome);
 	if (verdict->outcome == SYNC_OUTCOME_AUTHENTICATE ||
@@ -58,21 +61,36 @@ sync_provider_retry_verdict(SyncFetch *fetch, SyncVerdict *verdict, int status)
 		fetch->counts.retries++;
 		return;
 	}
-	if (verdict->outcome == SYNC_OUTCOME_THROTTLE && wait_ms > most_ms)
-		pause(fetch, wait_ms);
-	if (verdict->outcome == SYNC_OUTCOME_AUTHENTICATE ||
-		verdict->outcome == SYNC_OUTCOME_FAIL ||
-		!may_retry(fetch, verdict->outcome == SYNC_OUTCOME_THROTTLE) ||
-		wait_ms > most_ms)
-		report_verdict(fetch, verdict, status);
-
+	wait_ms =
+		next_wait_ms(fetch,
+					 verdict,
+					 fetch->tries,
+					 may_retry(fetch,
+							   verdict->outcome == SYNC_OUTCOME_THROTTLE));
 	if (wait_ms < 0)
-		wait_ms = backoff_ms(fetch);
-	if (verdict->outcome == SYNC_OUTCOME_THROTTLE)
-		pause(fetch, wait_ms);
+		report_verdict(fetch, verdict, status);
 	fetch->tries++;
 	fetch->counts.retries++;
 	sync_provider_wait_for(fetch, wait_ms);
+}
+
+/*
+ * How long the call for a token waits until it is made again, by the outcome of
+ * its reply (NULL: no whole one came); -1: it is not.
+ */
+int64
+sync_provider_retry_token(SyncFetch *fetch, const SyncVerdict *verdict)
+{
+	int64 wait_ms = next_wait_ms(fetch,
+								 verdict,
+								 fetch->token_tries,
+								 fetch->token_tries < most_tries(fetch));
+
+	if (wait_ms < 0)
+		return -1;
+	fetch->token_tries++;
+	fetch->counts.retries++;
+	return wait_ms;
 }
 
 /*
@@ -155,24 +173,55 @@ may_retry(SyncFetch *fetch, bool undone)
 {
 	return fetch->handed_out == 0 &&
 		   (undone || sync_provider_is_harmless(fetch)) &&
-		   fetch->tries <
-			   sync_kit_json_integer(fetch->endpoint->provider->retry,
-									 "times",
-									 DEFAULT_RETRIES);
+		   fetch->tries < most_tries(fetch);
+}
+
+/*
+ * How often what did not work is tried again.
+ */
+static int64
+most_tries(SyncFetch *fetch)
+{
+	return sync_kit_json_integer(fetch->endpoint->provider->retry,
+								 "times",
+								 DEFAULT_RETRIES);
+}
+
+/*
+ * How long to wait before what did not work is tried "again", by its outcome
+ * (NULL: no whole answer came) and how often it was so far; -1: it is not.  A
+ * provider that wants to be left alone is meanwhile, and by all where nobody waits
+ * that long.
+ */
+static int64
+next_wait_ms(SyncFetch *fetch, const SyncVerdict *verdict, int tries, bool again)
+{
+	int64 wait_ms = verdict ? verdict->wait_ms : -1;
+	bool too_long = wait_ms > sync_provider_limit_most_ms(fetch);
+
+	if (verdict && verdict->outcome != SYNC_OUTCOME_RETRY &&
+		verdict->outcome != SYNC_OUTCOME_THROTTLE)
+		return -1;
+	if (wait_ms < 0)
+		wait_ms = backoff_ms(fetch, tries);
+	if (verdict && verdict->outcome == SYNC_OUTCOME_THROTTLE &&
+		(again || too_long))
+		pause(fetch, wait_ms);
+	return again && !too_long ? wait_ms : -1;
 }
 
 /*
  * How long to wait before the next try, where nobody says.
  */
 static int64
-backoff_ms(SyncFetch *fetch)
+backoff_ms(SyncFetch *fetch, int tries)
 {
 	JsonbValue *retry = fetch->endpoint->provider->retry;
 	int64 most_ms = sync_provider_limit_most_ms(fetch);
 	int64 factor = sync_kit_json_integer(retry, "factor", DEFAULT_FACTOR);
 	int64 wait_ms = sync_kit_json_integer(retry, "wait_ms", DEFAULT_WAIT_MS);
 
-	for (int i = 0; i < fetch->tries - 1 && wait_ms < most_ms; i++)
+	for (int i = 0; i < tries && wait_ms < most_ms; i++)
 		wait_ms *= factor;
 	return Min(wait_ms, most_ms);
 }

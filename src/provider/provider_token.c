@@ -43,13 +43,18 @@ static SyncHttpRequest *compose_call(SyncFetch *fetch,
 									 JsonbValue *call,
 									 const char *url,
 									 const char *method);
-static void take_reply(SyncFetch *fetch, JsonbValue *scheme);
+static int64 take_reply(SyncFetch *fetch, JsonbValue *scheme);
+static int64 take_answer(SyncFetch *fetch, JsonbValue *scheme);
+static void take_token(SyncFetch *fetch, const char *token);
+static int64 take_refusal(SyncFetch *fetch,
+						  const char *text,
+						  JsonbValue *document);
 static JsonbValue *read_reply(SyncFetch *fetch,
 							  JsonbValue *scheme,
 							  JsonbValue *document);
 static void report_reply(SyncFetch *fetch,
+						 const SyncVerdict *verdict,
 						 int status,
-						 const char *text,
 						 JsonbValue *document);
 static char *reason_of(SyncFetch *fetch, JsonbValue *document);
 static void end_call(SyncFetch *fetch);
@@ -84,7 +89,10 @@ sync_provider_token_ready(SyncFetch *fetch, int64 *wait_ms)
 		*wait_ms = -1;
 		if (sync_http_state(fetch->token_transfer) != SYNC_HTTP_DONE)
 			return false;
-		take_reply(fetch, scheme);
+		*wait_ms = take_reply(fetch, scheme);
+		if (*wait_ms > 0)
+			return false;
+		*wait_ms = -1;
 	}
 	return false;
 }
@@ -334,15 +342,42 @@ compose_call(SyncFetch *fetch,
 }
 
 /*
- * Take the reply, and the token in it.  Where it refuses to refresh one, the
- * next call is the first again.
+ * Take the reply, if one came.  Returns how many milliseconds the next call has to
+ * wait, if one has to be made.
  */
-static void
+static int64
 take_reply(SyncFetch *fetch, JsonbValue *scheme)
 {
 	SyncHttpTransfer *transfer = fetch->token_transfer;
 	MemoryContext caller = MemoryContextSwitchTo(fetch->token_context);
-	int status = sync_http_status(transfer);
+	int64 wait_ms;
+
+	fetch->counts.transfer_us += sync_http_elapsed_us(transfer);
+	if (sync_http_is_broken(transfer))
+	{
+		fetch->counts.faults[SYNC_FAULT_UNANSWERED]++;
+		wait_ms = sync_provider_retry_token(fetch, NULL);
+		if (wait_ms < 0)
+			sync_http_check(transfer);
+	}
+	else
+		wait_ms = take_answer(fetch, scheme);
+	MemoryContextSwitchTo(caller);
+	if (IsTransactionState() && fetch->token_new)
+		sync_provider_settle_token(fetch);
+	end_call(fetch);
+	if (IsTransactionState() && fetch->token_asked)
+		take_stored(fetch);
+	return wait_ms;
+}
+
+/*
+ * Take a reply that came whole, and the token in it; see take_reply.
+ */
+static int64
+take_answer(SyncFetch *fetch, JsonbValue *scheme)
+{
+	SyncHttpTransfer *transfer = fetch->token_transfer;
 	JsonbValue *document = NULL;
 	JsonbValue *token = NULL;
 	Size length;
@@ -350,39 +385,67 @@ take_reply(SyncFetch *fetch, JsonbValue *scheme)
 
 	sync_http_check(transfer);
 	fetch->counts.bytes += sync_http_bytes(transfer);
-	fetch->counts.transfer_us += sync_http_elapsed_us(transfer);
 	text = sync_http_text(transfer, &length);
 	if (sync_kit_json_is_valid(text))
 		document = sync_kit_json_value(sync_kit_json_parse(text));
-	if (status / 100 == 2 && document)
+	if (sync_http_status(transfer) / 100 == 2 && document)
 		token = read_reply(fetch, scheme, document);
-	if (token == NULL && fetch->refreshing && status < 500)
-	{
-		MemoryContextSwitchTo(caller);
-		sync_provider_count_outcome(fetch, SYNC_OUTCOME_AUTHENTICATE);
-		end_call(fetch);
-		fetch->token_asked = IsTransactionState() || fetch->between;
-		if (!fetch->token_asked)
-		{
-			fetch->refresh_failed = true;
-			fetch->scope.token = fetch->credential->token = NULL;
-		}
-		else if (IsTransactionState())
-			take_stored(fetch);
-		return;
-	}
 	if (token == NULL)
-		report_reply(fetch, status, text, document);
+		return take_refusal(fetch, text, document);
+	take_token(fetch, sync_kit_json_text(token));
+	return 0;
+}
 
+/*
+ * Take a token that came, as JSON.
+ */
+static void
+take_token(SyncFetch *fetch, const char *token)
+{
 	fetch->counts.tokens++;
-	text = sync_kit_json_text(token);
-	use_token(fetch, text);
-	sync_provider_token_remember(fetch->credential, text);
+	fetch->token_tries = 0;
+	use_token(fetch, token);
+	sync_provider_token_remember(fetch->credential, token);
 	fetch->token_new = true;
-	MemoryContextSwitchTo(caller);
-	if (IsTransactionState())
-		sync_provider_settle_token(fetch);
-	end_call(fetch);
+}
+
+/*
+ * Take a reply without a token: have the call made again, or raise.  Where it
+ * refuses to refresh one, the next call is the first again; see take_reply.
+ */
+static int64
+take_refusal(SyncFetch *fetch, const char *text, JsonbValue *document)
+{
+	char *wait =
+		sync_kit_json_string(fetch->endpoint->provider->retry, "header");
+	int status = sync_http_status(fetch->token_transfer);
+	SyncVerdict verdict =
+		sync_provider_judge(fetch->endpoint,
+							status,
+							text,
+							document,
+							sync_http_header(fetch->token_transfer,
+											 wait ? wait : "Retry-After"));
+	int64 wait_ms;
+
+	if (!fetch->refreshing || verdict.outcome == SYNC_OUTCOME_RETRY ||
+		verdict.outcome == SYNC_OUTCOME_THROTTLE)
+	{
+		sync_provider_count_outcome(fetch, verdict.outcome);
+		wait_ms = sync_provider_retry_token(fetch, &verdict);
+		if (wait_ms < 0)
+			report_reply(fetch, &verdict, status, document);
+		return wait_ms;
+	}
+	sync_provider_count_outcome(fetch, SYNC_OUTCOME_AUTHENTICATE);
+	fetch->token_tries = 0;
+	fetch->token_asked = IsTransactionState() || fetch->between;
+	if (!fetch->token_asked)
+	{
+		fetch->refresh_failed = true;
+		fetch->scope.token = fetch->credential->token = NULL;
+	}
+	return 0;
 }
 
 /*
@@ -444,17 +507,17 @@ read_reply(SyncFetch *fetch, JsonbValue *scheme, JsonbValue *document)
  */
 static void
 report_reply(SyncFetch *fetch,
+			 const SyncVerdict *verdict,
 			 int status,
-			 const char *text,
 			 JsonbValue *document)
 {
-	SyncOutcome outcome =
-		sync_provider_judge(fetch->endpoint, status, text, document, NULL)
-			.outcome;
+	bool final = verdict->outcome == SYNC_OUTCOME_FAIL ||
+				 verdict->outcome == SYNC_OUTCOME_AUTHENTICATE;
+	bool waits = verdict->wait_ms >= 0 && !final;
 
-	sync_provider_count_outcome(fetch, outcome);
-	fetch->prospect.hopeless =
-		outcome == SYNC_OUTCOME_FAIL || outcome == SYNC_OUTCOME_AUTHENTICATE;
+	fetch->prospect.hopeless = final;
+	if (waits)
+		sync_provider_limit_foresee(fetch, verdict->wait_ms);
 	ereport(ERROR,
 			errcode(SYNC_ERRCODE_HTTP_STATUS),
 			errmsg("provider \"%s\" gave no token",
@@ -462,7 +525,11 @@ report_reply(SyncFetch *fetch,
 			errdetail("It answered with status %d%s.",
 					  status,
 					  reason_of(fetch, document)),
-			errhint("The credential might be wrong or out of date: set it anew with sync_set_credential."));
+			waits ? errhint("It asks to be left alone for %g seconds.",
+							verdict->wait_ms / 1000.0)
+			: final && status / 100 != 5
+				? errhint("The credential might be wrong or out of date: set it anew with sync_set_credential.")
+				: 0);
 }
 
 /*

@@ -104,16 +104,15 @@ my @together = split /\n/, $node->safe_psql('postgres', q{SELECT sync_enqueue('f
 is(join(' ', map { performed($_) } @together), join(' ', ('success') x 5), 'five tasks fetch at the same time');
 is(calls('access_token') . calls('refresh_token'), '10', 'with one call for a token');
 
-# a call whose fetch does not go on holds up nobody either
+# and where that one is refused, each asks for itself
 
-$fake->set(lifetime => 1, slow_ms => 0);
-$node->safe_psql('postgres', q{UPDATE sync_credentials SET sealed_token = NULL});
-is($node->safe_psql('postgres', q{DO $$ DECLARE r jsonb; n int; BEGIN
-	FOR r IN SELECT * FROM sync_fetch('raceroster_events', timing_partner_id => 1) LOOP
-		PERFORM pg_sleep(0.3);
-		SELECT count(*) INTO n FROM sync_fetch('raceroster_events', timing_partner_id => 1);
-	END LOOP; END $$; SELECT 'done'}), 'done', 'a fetch within another one ends');
-$fake->set(lifetime => 3600);
+$fake->set(slow_ms => 0, fail => 1, fail_status => 503);
+$node->safe_psql('postgres', q{UPDATE sync_credentials SET sealed_token = NULL; UPDATE sync_providers SET retry = '{"times": 2, "wait_ms": 50}'});
+$node->restart;
+$fake->clear;
+@together = split /\n/, $node->safe_psql('postgres', q{SELECT sync_enqueue('fetch', jsonb_build_object('stream', 'events ' || n, 'full_refresh', true), timing_partner_id => 1) FROM generate_series(1, 5) AS n});
+is(join(' ', map { performed($_) } @together), join(' ', ('success') x 5), 'a call that fails holds up nobody');
+is(calls('access_token'), 2, 'and is made again once');
 
 # nobody waits for who changes a credential
 

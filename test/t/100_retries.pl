@@ -1,5 +1,5 @@
-# What is tried again, when, and what is not: tasks come back when the provider has said,
-# whichever way they ask it.
+# What is tried again, when, and what is not: calls for tokens as other requests are, and tasks
+# when the provider has said to come back, whichever way they ask it.
 
 use strict;
 use warnings;
@@ -46,6 +46,9 @@ sub begin
 	return;
 }
 
+sub asked { my ($path) = @_; return scalar grep { $_->{path} eq $path } $fake->log }
+sub fetch { ($out, $err) = try_sql($node, 'postgres', "SELECT count(*) FROM sync_fetch('${provider}_rows')"); return $out }
+sub faults { return $node->safe_psql('postgres', "SELECT throttled, unavailable, unauthorized, refused, unanswered, retries FROM sync_stat_providers WHERE provider_name = '$provider'") }
 
 # Perform a task, and say what came of it, and in how many seconds it comes back.
 sub perform
@@ -56,6 +59,49 @@ sub perform
 	return ($node->safe_psql('postgres', 'SELECT status FROM sync_history WHERE queue_id IS NOT NULL ORDER BY history_id DESC LIMIT 1'),
 		$node->safe_psql('postgres', 'SELECT round(extract(epoch FROM scheduled_time - now())) FROM sync_queue'));
 }
+
+# calls for tokens
+
+begin('{"times": 2, "wait_ms": 10}', $auth, fail => 2);
+is(fetch(), 3, 'a token that is not to be had now is asked for again') or diag($err);
+is(asked('/token'), 3, 'as often as it takes');
+is(faults(), '0|2|0|0|0|2', 'and that is counted');
+begin('{"times": 2, "wait_ms": 10}', $auth, drop_after => 1);
+is(fetch(), 3, 'so it is where no answer comes') or diag($err);
+is(faults(), '0|0|0|0|1|1', 'and that is counted');
+begin('{"times": 2, "wait_ms": 10}', $auth, throttle => 1, retry_after => 1);
+is(fetch(), 3, 'and where the provider asks to wait') or diag($err);
+is(asked('/token'), 2, 'once it has') or diag($err);
+is(faults(), '1|0|0|0|0|1', 'and that is counted');
+is($node->safe_psql('postgres', "SELECT held >= '0.9 s' OR paused_until IS NOT NULL FROM sync_stat_providers WHERE provider_name = '$provider'"), 't', 'the credential was left alone');
+begin('{"times": 2, "wait_ms": 10}', $auth, fail => 9);
+fetch();
+like($err, qr/ERROR:  SY002: provider "$provider" gave no token\nDETAIL:  It answered with status 503\.\n(?!HINT)/, 'in the end it is given up, and the credential not blamed');
+is(asked('/token'), 3, 'after all tries');
+begin('{"times": 2, "wait_ms": 10}', $auth, drop_after => 1, drops => 9);
+fetch();
+like($err, qr/ERROR:  SY001: /, 'or no answer came');
+is(asked('/token'), 3, 'after all tries');
+$fake->set(drops => 0);
+for my $status (400, 401, 403)
+{
+	begin('{"times": 2, "wait_ms": 10}', $auth, fail => 1, fail_status => $status);
+	fetch();
+	like($err, qr/ERROR:  SY002: provider "$provider" gave no token\nDETAIL:  It answered with status $status\.\nHINT:  The credential might be wrong/, "$status blames the credential");
+	is(asked('/token'), 1, 'at once');
+}
+begin('{"times": 2, "wait_ms": 10}', $auth, throttle => 1, retry_after => 3600);
+fetch();
+like($err, qr/ERROR:  SY002: .*\nHINT:  It asks to be left alone for 3600 seconds\./s, 'a provider may ask for longer than requests wait');
+fetch();
+like($err, qr/ERROR:  SY002: provider "$provider" wants to be left alone\n/, 'and is left alone');
+is(asked('/token'), 1, 'unasked');
+
+# each wait is longer than the one before
+
+begin('{"times": 3, "wait_ms": 10, "factor": 3}', '[]', fail => 3);
+$node->safe_psql('postgres', q{SELECT sync_run('p')});
+is($node->safe_psql('postgres', q{SELECT details -> 'fetch' ->> 'waited_ms' FROM sync_history WHERE subject = 'p' ORDER BY history_id DESC LIMIT 1}), 10 + 30 + 90, 'waits grow by the factor');
 
 # tasks come back when they were told to
 
