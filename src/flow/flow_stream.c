@@ -41,6 +41,8 @@ enum HeadCell
 	HEAD_PARAMS,
 	HEAD_TENANT_COLUMN,
 	HEAD_SEARCH_PATH,
+	HEAD_KEY,
+	HEAD_ORDER_BY,
 };
 
 /* The words of each choice, in the order of its enum */
@@ -56,7 +58,7 @@ static const char *const synced_at_rows[] = {"changed", "all"};
 static SyncRows *load_head(const char *name);
 static SyncFiles *files_of_head(char **head);
 static SyncFlowEndpoint *endpoint_of_head(char **head);
-static List *load_names(const char *stream, const char *sql);
+static List *names_of(const char *array);
 static void report_missing(const char *name);
 
 /*
@@ -105,15 +107,8 @@ sync_flow_load(const char *name)
 									: SYNC_NO_SHARE;
 	stream->keep_undo = head[HEAD_KEEP_UNDO];
 	stream->search_path = head[HEAD_SEARCH_PATH];
-	stream->key = load_names(name,
-							 "SELECT n.name FROM @extschema@.sync_streams,"
-							 " unnest(key_columns) WITH ORDINALITY AS n (name)"
-							 " WHERE stream_name = $1 ORDER BY n.ordinality");
-	stream->order_by =
-		load_names(name,
-				   "SELECT n.name FROM @extschema@.sync_streams,"
-				   " unnest(order_by) WITH ORDINALITY AS n (name)"
-				   " WHERE stream_name = $1 ORDER BY n.ordinality");
+	stream->key = names_of(head[HEAD_KEY]);
+	stream->order_by = names_of(head[HEAD_ORDER_BY]);
 	return stream;
 }
 
@@ -256,7 +251,8 @@ load_head(const char *name)
 								 " watermark, lookback, file, format, columns,"
 								 " file_options, max_reject_share, keep_undo,"
 								 " endpoint, params, tenant_column,"
-								 " search_path "
+								 " search_path, to_json(key_columns),"
+								 " to_json(order_by) "
 								 "FROM @extschema@.sync_streams "
 								 "WHERE stream_name = $1",
 								 sync_kit_text_params(1, &name));
@@ -299,17 +295,19 @@ endpoint_of_head(char **head)
 }
 
 /*
- * Read what it has several of.
+ * What it has several of, of an array as JSON; NIL where there is none.
  */
 static List *
-load_names(const char *stream, const char *sql)
+names_of(const char *array)
 {
-	SyncRows *found =
-		sync_kit_spi_rows_own(sql, sync_kit_text_params(1, &stream));
 	List *names = NIL;
+	ListCell *cell;
 
-	for (int i = 0; i < found->nrows; i++)
-		names = lappend(names, found->rows[i][0]);
+	if (array == NULL)
+		return NIL;
+	foreach(cell,
+			sync_kit_json_elements(sync_kit_json_value(sync_kit_json_parse(array))))
+		names = lappend(names, sync_kit_json_text(lfirst(cell)));
 	return names;
 }
 
