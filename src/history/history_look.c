@@ -25,9 +25,7 @@
 #define OF_TENANT	 "timing_partner_id BETWEEN $2::bigint AND $2::bigint"
 #define OF_NO_TENANT "timing_partner_id IS NULL"
 #define IS_WHOLE	 "NOT coalesce(details ? '" SYNC_DETAIL_SINCE "', false)"
-#define HAS_PARAMS                                              \
-	"($3 IS NULL OR coalesce(details -> 'params', $3::jsonb) =" \
-	" $3::jsonb)"
+#define HAS_PARAMS	 "coalesce(details -> 'params', $3::jsonb) = $3::jsonb"
 
 /*
  * How many rows the last run of a stream read that did the same, for the same
@@ -55,12 +53,13 @@ int64
 sync_history_last(const SyncRun *run, const char *params)
 {
 	const char *values[] = {run->subject, run->tenant, params};
+	const char *sql =
+		run->tenant ? (params ? LAST_OF("history_id", OF_TENANT, HAS_PARAMS)
+							  : LAST_OF("history_id", OF_TENANT, "true"))
+					: (params ? LAST_OF("history_id", OF_NO_TENANT, HAS_PARAMS)
+							  : LAST_OF("history_id", OF_NO_TENANT, "true"));
 	SyncRows *found =
-		sync_kit_spi_rows_own(run->tenant
-								  ? LAST_OF("history_id", OF_TENANT, HAS_PARAMS)
-								  : LAST_OF("history_id",
-											OF_NO_TENANT,
-											HAS_PARAMS),
+		sync_kit_spi_rows_own(sql,
 							  sync_kit_text_params(lengthof(values), values));
 
 	return found->nrows > 0 ? strtoi64(found->rows[0][0], NULL, 10) : 0;
