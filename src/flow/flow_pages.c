@@ -20,6 +20,9 @@
 /* pages that are older are not gone on after */
 #define FRESH "interval '1 hour'"
 
+/* so many bytes of pages are read at once */
+#define FEW_BYTES (256 * 1024)
+
 /* the columns of a page, in the order of the SELECT lists */
 enum PageCell
 {
@@ -30,8 +33,14 @@ enum PageCell
 	PAGE_NEXT,
 	PAGE_BODY,
 	PAGE_NUMBER,
+	PAGE_PART,
 };
 
+static int64 count_pages(SyncFetching *fetching);
+static bool next_gathered(SyncFetching *fetching,
+						  int part,
+						  int64 *place,
+						  SyncKeptPage *page);
 static SyncKeptPage *page_of(char **cells);
 static void drop_after(SyncFetching *fetching, int part, SyncKeptPage *page);
 
@@ -94,7 +103,7 @@ sync_flow_pages_take_up(SyncFetching *fetching)
 	}
 	CommandCounterIncrement();
 	PushActiveSnapshot(GetTransactionSnapshot());
-	fetching->npages = sync_flow_pages_count(fetching);
+	fetching->npages = count_pages(fetching);
 	PopActiveSnapshot();
 }
 
@@ -120,9 +129,11 @@ sync_flow_pages_keep(SyncFetching *fetching, int part, SyncKeptPage *page)
 	if (page->anew)
 	{
 		sync_flow_pages_drop(fetching);
-		fetching->npages = 0;
+		fetching->npages = fetching->own_pages = fetching->own_bytes = 0;
 	}
 	fetching->npages++;
+	fetching->own_pages++;
+	fetching->own_bytes += page->body ? strlen(page->body) : 0;
 	values[1] = psprintf(INT64_FORMAT, ++fetching->last);
 	(void)
 		sync_kit_spi_run_own("INSERT INTO @extschema@.sync_pages (queue_id, page_number, part,"
@@ -133,6 +144,26 @@ sync_flow_pages_keep(SyncFetching *fetching, int part, SyncKeptPage *page)
 							 false,
 							 NULL,
 							 NULL);
+}
+
+/*
+ * Have all pages at hand, in the current memory context, where they are few and
+ * this attempt kept them all.  Returns how many are kept.
+ */
+int64
+sync_flow_pages_gather(SyncFetching *fetching)
+{
+	const char *queue_id = fetching->queue_id;
+
+	if (fetching->own_pages < fetching->npages ||
+		fetching->own_bytes > FEW_BYTES)
+		return count_pages(fetching);
+	fetching->pages =
+		sync_kit_spi_rows_own("SELECT parent, constant, lines, last, next, body, page_number, part"
+							  " FROM @extschema@.sync_pages"
+							  " WHERE queue_id = $1::bigint ORDER BY page_number",
+							  sync_kit_text_params(1, &queue_id));
+	return fetching->pages->nrows;
 }
 
 /*
@@ -150,7 +181,11 @@ sync_flow_pages_next(SyncFetching *fetching,
 		part == 0 ? "0" : "1",
 		psprintf(INT64_FORMAT, *place),
 	};
-	SyncRows *found =
+	SyncRows *found;
+
+	if (fetching->pages)
+		return next_gathered(fetching, part, place, page);
+	found =
 		sync_kit_spi_rows_own("SELECT parent, constant, lines, last, next, body, page_number"
 							  " FROM @extschema@.sync_pages"
 							  " WHERE queue_id = $1::bigint AND part = $2::integer"
@@ -162,22 +197,6 @@ sync_flow_pages_next(SyncFetching *fetching,
 	*page = *page_of(found->rows[0]);
 	*place = strtoi64(found->rows[0][PAGE_NUMBER], NULL, 10);
 	return true;
-}
-
-/*
- * How many pages are kept.
- */
-int64
-sync_flow_pages_count(SyncFetching *fetching)
-{
-	const char *queue_id = fetching->queue_id;
-
-	return sync_kit_spi_run_own("SELECT FROM @extschema@.sync_pages"
-								" WHERE queue_id = $1::bigint",
-								sync_kit_text_params(1, &queue_id),
-								true,
-								NULL,
-								NULL);
 }
 
 /*
@@ -210,6 +229,40 @@ sync_flow_pages_purge(TimestampTz before)
 								false,
 								NULL,
 								NULL);
+}
+
+/*
+ * How many pages are kept.
+ */
+static int64
+count_pages(SyncFetching *fetching)
+{
+	const char *queue_id = fetching->queue_id;
+
+	return sync_kit_spi_run_own("SELECT FROM @extschema@.sync_pages"
+								" WHERE queue_id = $1::bigint",
+								sync_kit_text_params(1, &queue_id),
+								true,
+								NULL,
+								NULL);
+}
+
+/*
+ * The next page of a part, of those at hand, "place" of which were passed.
+ */
+static bool
+next_gathered(SyncFetching *fetching, int part, int64 *place, SyncKeptPage *page)
+{
+	while (*place < fetching->pages->nrows)
+	{
+		char **cells = fetching->pages->rows[(*place)++];
+
+		if (strtoi64(cells[PAGE_PART], NULL, 10) != part)
+			continue;
+		*page = *page_of(cells);
+		return true;
+	}
+	return false;
 }
 
 /*

@@ -178,7 +178,7 @@ finish(void *state)
 	/* those that were kept a moment ago count too */
 	CommandCounterIncrement();
 	PushActiveSnapshot(GetTransactionSnapshot());
-	kept = sync_flow_pages_count(fetching);
+	kept = sync_flow_pages_gather(fetching);
 	PopActiveSnapshot();
 	if (kept < fetching->npages)
 		ereport(ERROR,

@@ -28,8 +28,12 @@ typedef struct SyncFetching
 	const char *definition; /* of all that decides about what is fetched */
 	int64 last;				/* number of a page that was given */
 	int64 npages;			/* that are kept */
+	int64 own_pages;		/* of them, by this attempt */
+	int64 own_bytes;		/* of their bodies */
 	int64 taken_up;			/* of them, by attempts before, one a parent */
-	int64 places[2];		/* of the parts: the page that was read */
+	SyncRows *pages;		/* all that are kept; NULL: they are too many */
+	int64 places
+		[2]; /* of the parts: the page that was read, or how many were passed */
 } SyncFetching;
 
 /* in flow_task.c */
@@ -45,7 +49,7 @@ extern bool sync_flow_pages_next(SyncFetching *fetching,
 								 int part,
 								 int64 *place,
 								 SyncKeptPage *page);
-extern int64 sync_flow_pages_count(SyncFetching *fetching);
+extern int64 sync_flow_pages_gather(SyncFetching *fetching);
 extern void sync_flow_pages_drop(SyncFetching *fetching);
 extern int64 sync_flow_pages_purge(TimestampTz before);
 
