@@ -20,6 +20,7 @@
 
 #include "provider/provider_known.h"
 #include "provider/provider_records.h"
+#include "provider/provider_scan.h"
 
 /* lines of a streamed answer are kept in parts of this size */
 #define LINES_BYTES (256 * 1024)
@@ -58,6 +59,7 @@ sync_provider_keep_pages(SyncFetch *fetch)
 		AllocSetContextCreate(fetch->context,
 							  "sync fetch kept page",
 							  ALLOCSET_DEFAULT_SIZES);
+	fetch->scan = sync_provider_scan_prepare(fetch);
 	for (SyncFetch *each = fetch; each; each = each->parent)
 		each->between = true;
 	MemoryContextSwitchTo(caller);
@@ -173,6 +175,7 @@ sync_provider_keep(SyncFetch *fetch, const char *body)
 	if (body)
 		keeping->page.body = MemoryContextStrdup(keeping->context, body);
 	fetch->records = NIL;
+	fetch->scanned = false;
 }
 
 /*

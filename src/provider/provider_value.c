@@ -81,12 +81,15 @@ sync_provider_text(SyncFetch *fetch, int i, char **text)
 
 /*
  * Read a page: what it says, but maybe its records, in the current memory
- * context.
+ * context.  One that is to be kept is not, where it has a character that is
+ * none: the server's parser finds that.
  */
 Jsonb *
 sync_provider_read_page(SyncFetch *fetch, const char *text)
 {
-	Jsonb *rest = fetch->scan ? sync_provider_scan_page(fetch, text) : NULL;
+	bool scans = fetch->scan &&
+				 !(sync_provider_is_keeping(fetch) && strstr(text, "\\u"));
+	Jsonb *rest = scans ? sync_provider_scan_page(fetch, text) : NULL;
 
 	fetch->scanned = rest != NULL;
 	return rest ? rest : sync_kit_json_parse(text);

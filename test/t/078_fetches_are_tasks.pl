@@ -25,11 +25,14 @@ $node->safe_psql('postgres', qq{
 	 '{"id": "\$.id", "name": "\$.name", "at": {"path": "\$.at", "convert": "epoch"}}', '{id}', '{"param": "since", "field": "at", "format": "epoch", "tombstones": "removed_rows"}'),
 	('removed_rows', 'changing', '/removed', '{}', '{}', '{"kind": "single"}', '{"paths": "\$.data[*]"}', '{"id": "\$.id", "removed": {"path": "\$.removed", "convert": "epoch"}}', '{id}',
 	 '{"param": "since", "field": "removed", "format": "epoch"}'),
+	('all_rows', 'changing', '/rows', '{}', '{}', '{"kind": "page", "param": "page", "size_param": "size", "size": 1000}', '{"paths": "\$.data[*]"}', '{"id": "\$.id", "name": "\$.name"}', '{id}', NULL),
 	('all_lines', 'changing', '/lines', '{}', '{}', '{"kind": "single"}', '{"format": "ndjson"}', NULL, '{id}', NULL);
 	CREATE TABLE fresh (timing_partner_id int, id int, name text, at timestamptz, PRIMARY KEY (timing_partner_id, id));
 	CREATE TABLE lines (id int PRIMARY KEY, name text);
+	CREATE TABLE everything (id int PRIMARY KEY, name text);
 	SELECT sync_create_stream('fresh', 'fresh', endpoint => 'new_rows', tenant_column => 'timing_partner_id', mode => 'mirror');
 	SELECT sync_create_stream('plain', 'lines', '{id}', 'SELECT 1 AS id, NULL AS name');
+	SELECT sync_create_stream('all', 'everything', endpoint => 'all_rows');
 	SELECT sync_create_stream('lines', 'lines', endpoint => 'all_lines')});
 
 sub fake_do { my ($what) = @_; my $answer = HTTP::Tiny->new->get("$url/$what"); $answer->{success} or die; return }
@@ -122,6 +125,23 @@ is(performed(), 'failed_permanent|42704', 'nor what is not there');
 fails_like(q{SELECT sync_task_fetch(1, '{"stream": "fresh"}')}, qr/ERROR:  22023: stream "fresh" needs a timing_partner_id/, 'a handler that is called by hand needs a tenant');
 ($out, $err) = try_sql($node, 'postgres', q{SELECT sync_task_fetch(1, '{"stream": "fresh", "timing_partner_id": 8}') ->> 'inserted'});
 is($out, $node->safe_psql('postgres', 'SELECT count(*) FROM fresh WHERE timing_partner_id = 8'), 'and works with one');
+
+# pages that are too much to be read at once, and one with what is no text, which is not kept
+
+my $name = 'n' x 300;
+fake_do("put?id=6000&to=7999&at=1400&name=$name");
+enqueue('{"stream": "all"}');
+is(performed(), 'success|', 'many bytes of pages');
+is_sql(q{SELECT count(*) FILTER (WHERE length(name) = 300), count(*) = (SELECT count(*) FROM lines) + 2000 FROM everything}, '2000|t', 'are all merged');
+is_sql('SELECT count(*) FROM sync_pages', 0, 'and leave no page');
+fake_do('put?id=9000&at=1400&name=%C3%BC');
+enqueue('{"stream": "all"}');
+is(performed(), 'success|', 'a name that comes with an escape');
+is_sql('SELECT name = chr(252) FROM everything WHERE id = 9000', 't', 'is read');
+fake_do('put?id=9000&at=1400&name=%00');
+enqueue('{"stream": "all"}');
+like(performed(), qr/^failed.*\|22P05$/, 'a name that is no text');
+is_sql('SELECT count(*) > 3, count(*) FILTER (WHERE last) FROM sync_pages', 't|0', 'is found when its page comes');
 
 $node->stop;
 done_testing();
