@@ -50,6 +50,34 @@ sync_kit_attempt(void (*work)(void *arg), void *arg)
 }
 
 /*
+ * Do "work" that only computes: it reads no table, takes no lock and holds nothing
+ * but memory, so that it costs no subtransaction and needs no transaction.  Where
+ * it raises what is the fault of a row, that is returned, in the current memory
+ * context; otherwise NULL.
+ */
+ErrorData *
+sync_kit_compute(void (*work)(void *arg), void *arg)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	ErrorData *volatile error = NULL;
+
+	PG_TRY();
+	{
+		work(arg);
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(caller);
+		error = CopyErrorData();
+		if (!sync_kit_is_fault_of_row(error))
+			PG_RE_THROW();
+		FlushErrorState();
+	}
+	PG_END_TRY();
+	return error;
+}
+
+/*
  * Whether an error tells of the values of a row: constraints, what values can
  * be, and what a trigger raises.
  */

@@ -45,7 +45,7 @@ struct SyncScan
 	ScanNode *nodes; /* the first one is the record */
 	int nnodes;
 	List *paths;	   /* SyncJsonPath, by slot */
-	SyncSlice *slices; /* of all records, one a slot */
+	SyncSlice *slices; /* of all records, one a slot, and the record itself */
 	int count;		   /* records */
 	int capacity;
 	int hint;				 /* the slot that is asked for next, maybe */
@@ -164,7 +164,7 @@ SyncSlice *
 sync_provider_scan_find(SyncScan *scan, int record, SyncJsonPath *path)
 {
 	int nslots = list_length(scan->paths);
-	SyncSlice *slices = scan->slices + (size_t) record * nslots;
+	SyncSlice *slices = scan->slices + (size_t) record * (nslots + 1);
 
 	/* columns are asked for in one order, record by record */
 	if (scan->hint >= nslots || list_nth(scan->paths, scan->hint) != path)
@@ -178,6 +178,17 @@ sync_provider_scan_find(SyncScan *scan, int record, SyncJsonPath *path)
 				   path->text) == 0)
 			return &slices[slot];
 	elog(ERROR, "path \"%s\" was not prepared", path->text);
+}
+
+/*
+ * A record as it stands in the text.
+ */
+SyncSlice *
+sync_provider_scan_record(SyncScan *scan, int record)
+{
+	int nslots = list_length(scan->paths);
+
+	return &scan->slices[(size_t) record * (nslots + 1) + nslots];
 }
 
 /*
@@ -441,7 +452,8 @@ walk_object(SyncScan *scan, const char *at, int step)
 static const char *
 read_record(SyncScan *scan, const char *at)
 {
-	int nslots = list_length(scan->paths);
+	int width = list_length(scan->paths) + 1;
+	const char *end;
 	SyncSlice *slices;
 
 	if (*at != '{')
@@ -449,21 +461,25 @@ read_record(SyncScan *scan, const char *at)
 	if (scan->count == scan->capacity)
 	{
 		scan->capacity = Max(scan->capacity * 2, 1024);
-		slices = MemoryContextAllocHuge(scan->context,
-										scan->capacity * Max(nslots, 1) *
-											sizeof(SyncSlice));
+		slices =
+			MemoryContextAllocHuge(scan->context,
+								   scan->capacity * width * sizeof(SyncSlice));
 		if (scan->slices)
 		{
 			memcpy(slices,
 				   scan->slices,
-				   (size_t) scan->count * nslots * sizeof(SyncSlice));
+				   (size_t) scan->count * width * sizeof(SyncSlice));
 			pfree(scan->slices);
 		}
 		scan->slices = slices;
 	}
-	slices = scan->slices + (size_t) scan->count++ * nslots;
-	memset(slices, 0, nslots * sizeof(SyncSlice));
-	return read_members(scan, at, &scan->nodes[0], slices);
+	slices = scan->slices + (size_t) scan->count++ * width;
+	memset(slices, 0, width * sizeof(SyncSlice));
+	end = read_members(scan, at, &scan->nodes[0], slices);
+	slices[width - 1].at = at;
+	slices[width - 1].length = end ? end - at : 0;
+	slices[width - 1].kind = SYNC_SLICE_JSON;
+	return end;
 }
 
 /*

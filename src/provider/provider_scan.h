@@ -48,6 +48,7 @@ extern int sync_provider_scan_count(SyncScan *scan);
 extern SyncSlice *sync_provider_scan_find(SyncScan *scan,
 										  int record,
 										  SyncJsonPath *path);
+extern SyncSlice *sync_provider_scan_record(SyncScan *scan, int record);
 extern SyncConstant *sync_provider_scan_constant(SyncScan *scan, int i);
 
 /* in provider_json.c */

@@ -124,7 +124,7 @@ take_row(void *arg)
 
 	if (row == NULL)
 		return NULL;
-	raw = palloc(sizeof(RawRow));
+	raw = palloc0(sizeof(RawRow));
 	raw->raw.number = row->number;
 	raw->row.number = row->number;
 	raw->row.values = palloc0(ncolumns * sizeof(Datum));
