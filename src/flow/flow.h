@@ -116,6 +116,7 @@ extern void sync_flow_reject(void *rejects, SyncRow *row, ErrorData *error);
 extern void sync_flow_reject_raw(void *rejects,
 								 int64 number,
 								 const char *raw,
+								 bool unread,
 								 ErrorData *error);
 extern void sync_flow_rejects_check(SyncRejects *rejects, int64 rows_read);
 extern int64 sync_flow_rejects_count(SyncRejects *rejects);

@@ -140,7 +140,7 @@ CREATE TABLE sync_rejects (
 	file_name text,
 	line_number bigint,
 	refused_at text NOT NULL,
-	CONSTRAINT sync_rejects_refused_at_check CHECK (refused_at IN ('read', 'merge')),
+	CONSTRAINT sync_rejects_refused_at_check CHECK (refused_at IN ('fetch', 'read', 'merge')),
 	CONSTRAINT sync_rejects_pkey PRIMARY KEY (reject_id)
 );
 CREATE INDEX sync_rejects_history_id_idx ON sync_rejects (history_id);
@@ -161,7 +161,7 @@ COMMENT ON COLUMN sync_rejects.error_detail IS 'More about that.';
 COMMENT ON COLUMN sync_rejects.raw IS 'The row: as the source has it where it was refused at read, else in the columns of the target. What is no JSON is a string.';
 COMMENT ON COLUMN sync_rejects.file_name IS 'The file, or the page of an endpoint, that it is in; NULL: it is from neither.';
 COMMENT ON COLUMN sync_rejects.line_number IS 'The line of the file that it begins in; its number on a page.';
-COMMENT ON COLUMN sync_rejects.refused_at IS 'read: its values cannot be those of the columns; merge: a key, a constraint or a trigger refused it.';
+COMMENT ON COLUMN sync_rejects.refused_at IS 'fetch: it cannot be read, and raw is as the provider gave it; read: its values cannot be those of the columns; merge: a key, a constraint or a trigger refused it.';
 
 CREATE FUNCTION sync_create_stream(name text, target text,
 	key text[] DEFAULT NULL, query text DEFAULT NULL, server text DEFAULT NULL,

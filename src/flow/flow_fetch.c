@@ -18,6 +18,15 @@
 #include "utils/memutils.h"
 
 #include "flow/flow_endpoint.h"
+#include "kit/kit_attempt.h"
+
+/* A record that is made */
+typedef struct Making
+{
+	SyncEndpointReader *reader;
+	SyncRecord *record;
+	const char *column; /* at work; NULL: none */
+} Making;
 
 static void take_over(SyncFlow *flow);
 static void open_part(SyncEndpointReader *reader, SyncEndpointPart *part);
@@ -28,6 +37,7 @@ static bool advance(SyncEndpointReader *reader);
 static void want_fields(SyncEndpointReader *reader);
 static void want_of(SyncEndpointReader *reader, SyncEndpointPart *part);
 static bool next_record(void *reader, SyncRecord *record);
+static void make_record(void *making);
 static char *make_text(SyncEndpointReader *reader);
 static char *cell_of(SyncEndpointReader *reader, int i);
 static char *make_cell(JsonbValue *value, SyncFieldForm form);
@@ -247,6 +257,7 @@ open_part(SyncEndpointReader *reader, SyncEndpointPart *part)
 						   sync_flow_endpoint_params(stream, part->endpoint),
 						   stream->endpoint->tenant,
 						   NULL);
+	sync_provider_tolerate(part->fetch, sync_flow_allows_rejects(stream));
 	/* rows that are appended are written between those that come */
 	if (stream->mode != SYNC_MODE_APPEND)
 		sync_provider_read_ahead(part->fetch);
@@ -394,28 +405,59 @@ static bool
 next_record(void *arg, SyncRecord *record)
 {
 	SyncEndpointReader *reader = arg;
-	SyncHeader *header = &reader->header;
+	Making making = {.reader = reader, .record = record};
+	SyncFetch *fetch;
+	ErrorData *fault;
 
-	if (header->names == NULL)
+	if (reader->header.names == NULL)
 		want_fields(reader);
 	if (!advance(reader))
 		return false;
+	fetch = reader->at->fetch;
 	name_place(reader, record);
 	record->gone = reader->at == &reader->removed;
+	fault = sync_provider_fault_of_record(fetch);
+	if (fault == NULL)
+		fault = sync_kit_compute(make_record, &making);
+	if (fault)
+	{
+		record->fault = sync_provider_tell_fault(fetch, fault);
+		if (making.column)
+			record->fault->column_name = pstrdup(making.column);
+		record->text = sync_provider_raw(fetch);
+		record->length = strlen(record->text);
+		record->encoding = reader->header.encoding;
+	}
+	return true;
+}
+
+/*
+ * Make the text or the cells of the record at hand.
+ */
+static void
+make_record(void *arg)
+{
+	Making *making = arg;
+	SyncEndpointReader *reader = making->reader;
+	SyncRecord *record = making->record;
+	SyncHeader *header = &reader->header;
+
 	if (sync_stage_columns_want_record(reader->mapping))
 	{
 		record->text = make_text(reader);
 		record->length = strlen(record->text);
 		record->encoding = header->encoding;
-		return true;
+		return;
 	}
 	record->header = header;
 	record->ncells = header->count;
 	record->cells = palloc(Max(header->count, 1) * sizeof(char *));
 	record->kept = true;
 	for (int i = 0; i < header->count; i++)
+	{
+		making->column = header->names[i];
 		record->cells[i] = cell_of(reader, i);
-	return true;
+	}
 }
 
 /*

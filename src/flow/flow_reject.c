@@ -128,9 +128,13 @@ sync_flow_reject(void *arg, SyncRow *row, ErrorData *error)
  * sync_flow_reject does.
  */
 void
-sync_flow_reject_raw(void *arg, int64 number, const char *raw, ErrorData *error)
+sync_flow_reject_raw(void *arg,
+					 int64 number,
+					 const char *raw,
+					 bool unread,
+					 ErrorData *error)
 {
-	put_aside(arg, number, raw, "read", error);
+	put_aside(arg, number, raw, unread ? "fetch" : "read", error);
 }
 
 /*

@@ -25,8 +25,11 @@
 /* rows of sync_rejects that are read at a time */
 #define PAGE_ROWS 1000
 
-/* SQL: rejects of run $1 that are tried again; a row that lost its key is not */
-#define TRIED "history_id = $1::bigint AND error_sqlstate <> '21000'"
+/* SQL: rejects of run $1 that are tried again; a row that lost its key is not, nor
+ * a record that has not the fields of others */
+#define TRIED                                               \
+	"history_id = $1::bigint AND error_sqlstate <> '21000'" \
+	" AND refused_at <> 'fetch'"
 
 /* the columns of a page, in the order of its SELECT list */
 enum PageCell
@@ -147,10 +150,10 @@ load_stream(int64 run)
 {
 	const char *value = psprintf(INT64_FORMAT, run);
 	SyncRows *found =
-		sync_kit_spi_rows_own("SELECT stream_name"
+		sync_kit_spi_rows_own("SELECT stream_name, refused_at = 'fetch'"
 							  " FROM @extschema@.sync_rejects"
 							  " WHERE history_id = $1::bigint"
-							  " LIMIT 1",
+							  " ORDER BY refused_at = 'fetch' LIMIT 1",
 							  sync_kit_text_params(1, &value));
 
 	if (found->nrows == 0)
@@ -166,6 +169,14 @@ load_stream(int64 run)
 					   run),
 				errdetail("It was a run of sync_upsert(), which leaves no definition."),
 				errhint("Declare a stream with sync_create_stream()."));
+	if (found->rows[0][1][0] == 't')
+		ereport(ERROR,
+				errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				errmsg("the rejects of run " INT64_FORMAT
+					   " cannot be tried again",
+					   run),
+				errdetail("They are as the provider gave them: they could not be read."),
+				errhint("Once the provider has mended them, run the stream with full_refresh => true."));
 	return sync_flow_load(found->rows[0][0]);
 }
 

@@ -90,7 +90,9 @@ extern List *sync_http_headers(SyncHttpTransfer *transfer);
 extern const char *sync_http_shown(SyncHttpTransfer *transfer);
 extern char *sync_http_bytes_of(SyncHttpTransfer *transfer, Size *length);
 extern char *sync_http_text(SyncHttpTransfer *transfer, Size *length);
-extern char *sync_http_line(SyncHttpTransfer *transfer, Size *length);
+extern char *sync_http_line(SyncHttpTransfer *transfer,
+							Size *length,
+							bool *whole);
 
 /* in http_mail.c */
 extern bool sync_http_is_address(const char *address);

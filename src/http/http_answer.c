@@ -243,10 +243,11 @@ sync_http_text(SyncHttpTransfer *transfer, Size *length)
  * The next line of a streamed body that is not empty, without its end, as text
  * of this database in the current memory context; NULL where none is at hand,
  * which is for good once the transfer is done.  Then it raises where the body
- * broke off, so that half a line is never taken for a whole one.
+ * broke off, so that half a line is never taken for a whole one.  It might not be
+ * "whole" where the body ends without a line feed.
  */
 char *
-sync_http_line(SyncHttpTransfer *transfer, Size *length)
+sync_http_line(SyncHttpTransfer *transfer, Size *length, bool *whole)
 {
 	SyncHttpBuffer *body = &transfer->body;
 
@@ -256,6 +257,7 @@ sync_http_line(SyncHttpTransfer *transfer, Size *length)
 		Size left = body->length - transfer->taken;
 		char *end = left > 0 ? memchr(line, '\n', left) : NULL;
 
+		*whole = end != NULL;
 		if (end == NULL && transfer->state == SYNC_HTTP_DONE)
 		{
 			sync_http_check(transfer);

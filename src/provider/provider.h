@@ -120,6 +120,12 @@ extern Jsonb *sync_provider_record(SyncFetch *fetch);
 extern int64 sync_provider_page(SyncFetch *fetch);
 extern int64 sync_provider_place(SyncFetch *fetch);
 
+/* in provider_bad.c */
+extern void sync_provider_tolerate(SyncFetch *fetch, bool put_aside);
+extern ErrorData *sync_provider_fault_of_record(SyncFetch *fetch);
+extern ErrorData *sync_provider_tell_fault(SyncFetch *fetch, ErrorData *known);
+extern char *sync_provider_raw(SyncFetch *fetch);
+
 /* in provider_push.c */
 extern SyncFetch *sync_provider_open_push(const char *endpoint,
 										  JsonbValue *params,

@@ -18,6 +18,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "provider/provider_bad.h"
 #include "provider/provider_count.h"
 #include "provider/provider_known.h"
 #include "provider/provider_limit.h"
@@ -218,6 +219,7 @@ hand_out(SyncFetch *fetch, Jsonb **record)
 		fetch->found =
 			fetch->scanned ? NULL : list_nth(fetch->records, fetch->record_at);
 		fetch->record_at++;
+		sync_provider_seek_bad(fetch);
 		MemoryContextReset(fetch->record);
 		MemoryContextSwitchTo(fetch->record);
 		if (!sync_provider_is_older(fetch))
@@ -249,28 +251,24 @@ static bool
 read_line(SyncFetch *fetch)
 {
 	Size length;
+	bool whole;
 	char *line;
 
 	MemoryContextReset(fetch->page);
 	MemoryContextSwitchTo(fetch->page);
-	fetch->records = NIL;
-	line = sync_http_line(fetch->transfer, &length);
+	sync_provider_forget_records(fetch);
+	line = sync_http_line(fetch->transfer, &length, &whole);
 	if (line && sync_provider_is_keeping(fetch))
-		sync_provider_keep_line(fetch, line, length);
+		sync_provider_keep_line(fetch, line, length, whole);
 	else if (line)
-	{
-		fetch->records =
-			sync_provider_extract(fetch->endpoint,
-								  sync_kit_json_value(sync_kit_json_parse(line)));
-		fetch->record_at = 0;
-	}
+		sync_provider_take_line(fetch, line, whole);
 	MemoryContextSwitchTo(fetch->scratch);
 	if (line == NULL && sync_http_state(fetch->transfer) == SYNC_HTTP_DONE)
 	{
 		sync_provider_note_page(fetch, NULL);
 		sync_provider_note_validator(fetch);
 		if (sync_provider_is_keeping(fetch))
-			sync_provider_keep_line(fetch, NULL, 0);
+			sync_provider_keep_line(fetch, NULL, 0, true);
 		end_request(fetch);
 		fetch->counts.pages++;
 	}
@@ -326,9 +324,8 @@ static void
 clear_page(SyncFetch *fetch)
 {
 	MemoryContextReset(fetch->page);
-	fetch->records = NIL;
+	sync_provider_forget_records(fetch);
 	fetch->scanned = false;
-	fetch->record_at = 0;
 	fetch->handed_out = 0;
 }
 
@@ -446,11 +443,11 @@ take_answer(SyncFetch *fetch)
 static void
 take_document(SyncFetch *fetch, JsonbValue *document, const char *text)
 {
-	fetch->records = document && !fetch->scanned
-						 ? sync_provider_extract(fetch->endpoint, document)
-						 : NIL;
-	fetch->record_at = 0;
+	if (document && !fetch->scanned)
+		sync_provider_take_records(fetch, document);
 	sync_provider_note_page(fetch, document);
+	if (sync_provider_is_keeping(fetch))
+		sync_provider_check_kept(fetch);
 	sync_provider_note_validator(fetch);
 	if (sync_provider_is_keeping(fetch))
 		sync_provider_keep(fetch, document ? text : "");

@@ -16,6 +16,9 @@
 #include "provider/provider_secret.h"
 #include "shmem/shmem_paces.h"
 
+/* hexadecimal digits, and the end */
+#define SYNC_MEND_WORD_SIZE 33
+
 struct SyncFetch
 {
 	SyncEndpoint *endpoint;
@@ -93,7 +96,15 @@ struct SyncFetch
 	struct SyncScan *scan; /* NULL: pages are not read by it */
 	bool scanned;		   /* this one was */
 	int64 handed_out;	   /* records of this request */
-	bool streaming;		   /* they come line by line */
+	/* what of it cannot be read; see provider_bad.h */
+	bool tolerates;			 /* it is no error of the fetch */
+	bool puts_aside;		 /* nor of whoever takes the records */
+	struct SyncMends *mends; /* of what was parsed last; NULL: none */
+	char mend_word[SYNC_MEND_WORD_SIZE];
+	List *bad;						 /* SyncBadRecord, of the page, by place */
+	int bad_at;						 /* those before were handed out */
+	struct SyncBadRecord *bad_found; /* the record at hand; NULL: it is none */
+	bool streaming;					 /* they come line by line */
 	bool ended;
 	SyncProspect prospect; /* where it has raised */
 	SyncFetchCounts counts;

@@ -18,6 +18,7 @@
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 
+#include "provider/provider_bad.h"
 #include "provider/provider_known.h"
 #include "provider/provider_records.h"
 #include "provider/provider_scan.h"
@@ -41,8 +42,8 @@ typedef struct SyncKeeping
 
 static void make_page(SyncFetch *fetch);
 static void load_page(SyncFetch *fetch, SyncKeptPage *page);
-static List *extract(SyncFetch *fetch, const char *body);
-static List *extract_lines(SyncFetch *fetch, char *lines);
+static void take_body(SyncFetch *fetch, const char *body);
+static void take_lines(SyncFetch *fetch, char *lines);
 static bool same_text(const char *a, const char *b);
 
 /*
@@ -105,8 +106,7 @@ sync_provider_read_kept(SyncFetch *fetch, SyncKeptNext next, void *arg)
 {
 	fetch->keeping->next = next;
 	fetch->keeping->next_arg = arg;
-	fetch->records = NIL;
-	fetch->record_at = 0;
+	sync_provider_forget_records(fetch);
 	fetch->ended = false;
 	/* they are counted as they are read */
 	fetch->counts.records = 0;
@@ -174,15 +174,19 @@ sync_provider_keep(SyncFetch *fetch, const char *body)
 	make_page(fetch);
 	if (body)
 		keeping->page.body = MemoryContextStrdup(keeping->context, body);
-	fetch->records = NIL;
+	sync_provider_forget_records(fetch);
 	fetch->scanned = false;
 }
 
 /*
- * Keep a line of a streamed answer; NULL: there are no more.
+ * Keep a line of a streamed answer; NULL: there are no more.  After one that might
+ * not be "whole", and is the last, there is no line feed.
  */
 void
-sync_provider_keep_line(SyncFetch *fetch, const char *line, Size length)
+sync_provider_keep_line(SyncFetch *fetch,
+						const char *line,
+						Size length,
+						bool whole)
 {
 	SyncKeeping *keeping = fetch->keeping;
 	MemoryContext caller = MemoryContextSwitchTo(fetch->context);
@@ -192,7 +196,8 @@ sync_provider_keep_line(SyncFetch *fetch, const char *line, Size length)
 	if (line)
 	{
 		appendBinaryStringInfo(&keeping->lines, line, length);
-		appendStringInfoChar(&keeping->lines, '\n');
+		if (whole)
+			appendStringInfoChar(&keeping->lines, '\n');
 	}
 	MemoryContextSwitchTo(caller);
 	if (line && keeping->lines.len < LINES_BYTES)
@@ -301,55 +306,47 @@ load_page(SyncFetch *fetch, SyncKeptPage *page)
 			sync_provider_begin_mark(fetch);
 	}
 	fetch->scope.each = page->each;
-	fetch->record_at = 0;
+	sync_provider_forget_records(fetch);
 	fetch->handed_out = 0;
 	fetch->scanned = false;
 	MemoryContextReset(fetch->page);
 	MemoryContextSwitchTo(fetch->page);
-	if (page->body == NULL)
-		fetch->records = NIL;
-	else if (page->lines)
-		fetch->records = extract_lines(fetch, page->body);
-	else
-		fetch->records = extract(fetch, page->body);
+	if (page->body && page->lines)
+		take_lines(fetch, page->body);
+	else if (page->body)
+		take_body(fetch, page->body);
 }
 
 /*
- * The records in a body.
+ * Take the records in a body.
  */
-static List *
-extract(SyncFetch *fetch, const char *body)
+static void
+take_body(SyncFetch *fetch, const char *body)
 {
 	JsonbValue *document;
 
 	if (body[0] == '\0')
-		return NIL;
+		return;
 	document = sync_kit_json_value(sync_provider_read_page(fetch, body));
-	return fetch->scanned ? NIL
-						  : sync_provider_extract(fetch->endpoint, document);
+	if (!fetch->scanned)
+		sync_provider_take_records(fetch, document);
 }
 
 /*
- * The records in lines, which are cut up.
+ * Take the records in lines, which are cut up.
  */
-static List *
-extract_lines(SyncFetch *fetch, char *lines)
+static void
+take_lines(SyncFetch *fetch, char *lines)
 {
-	List *records = NIL;
-
 	while (*lines)
 	{
 		char *end = strchr(lines, '\n');
 
-		*end = '\0';
-		records =
-			list_concat(records,
-						sync_provider_extract(
-							fetch->endpoint,
-							sync_kit_json_value(sync_kit_json_parse(lines))));
-		lines = end + 1;
+		if (end)
+			*end = '\0';
+		sync_provider_take_line(fetch, lines, end != NULL);
+		lines = end ? end + 1 : "";
 	}
-	return records;
 }
 
 /*

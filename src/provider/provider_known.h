@@ -36,7 +36,8 @@ extern bool sync_provider_take_kept(SyncFetch *fetch);
 extern void sync_provider_keep(SyncFetch *fetch, const char *body);
 extern void sync_provider_keep_line(SyncFetch *fetch,
 									const char *line,
-									Size length);
+									Size length,
+									bool whole);
 extern void sync_provider_keep_anew(SyncFetch *fetch);
 extern void sync_provider_go_on(SyncFetch *fetch);
 extern bool sync_provider_next_kept(SyncFetch *fetch);

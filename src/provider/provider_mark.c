@@ -20,6 +20,7 @@
 
 #include "kit/kit_compat.h"
 #include "kit/kit_iso.h"
+#include "provider/provider_bad.h"
 #include "provider/provider_known.h"
 #include "provider/provider_records.h"
 
@@ -148,8 +149,8 @@ sync_provider_mark_record(SyncFetch *fetch)
 {
 	if (fetch->mark && fetch->mark_column)
 		sync_provider_mark_value(fetch,
-								 sync_provider_column_text(fetch,
-														   fetch->mark_column));
+								 sync_provider_mark_text(fetch,
+														 fetch->mark_column));
 }
 
 /*
@@ -191,8 +192,7 @@ sync_provider_is_older(SyncFetch *fetch)
 	if (!sync_provider_ends_with_older(fetch))
 		return false;
 	field = sync_kit_json_string(incremental, "field");
-	value =
-		sync_provider_column_text(fetch, sync_provider_column(fetch, field));
+	value = sync_provider_mark_text(fetch, sync_provider_column(fetch, field));
 	if (value == NULL)
 		return false;
 	/* text compares as it stands; times as times */

@@ -12,6 +12,7 @@
 
 #include "common/hashfn.h"
 
+#include "provider/provider_bad.h"
 #include "provider/provider_records.h"
 #include "provider/provider_scan.h"
 
@@ -185,7 +186,7 @@ key_of_records(SyncFetch *fetch, JsonbValue *page)
 															path));
 		double number;
 
-		if (text == NULL)
+		if (text == NULL || sync_provider_is_mended(fetch, text))
 			ereport(ERROR,
 					errcode(ERRCODE_DATA_EXCEPTION),
 					errmsg("a record of endpoint \"%s\" has no key to go on after",

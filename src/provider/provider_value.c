@@ -9,6 +9,7 @@
 
 #include "utils/memutils.h"
 
+#include "provider/provider_bad.h"
 #include "provider/provider_known.h"
 #include "provider/provider_records.h"
 #include "provider/provider_scan.h"
@@ -92,7 +93,10 @@ sync_provider_read_page(SyncFetch *fetch, const char *text)
 	Jsonb *rest = scans ? sync_provider_scan_page(fetch, text) : NULL;
 
 	fetch->scanned = rest != NULL;
-	return rest ? rest : sync_kit_json_parse(text);
+	if (rest)
+		return rest;
+	return fetch->tolerates ? sync_provider_parse_mended(fetch, text)
+							: sync_kit_json_parse(text);
 }
 
 /*

@@ -57,12 +57,13 @@ typedef enum SyncDuplicates
 typedef void (*SyncRowSeen)(void *arg, SyncRow *row);
 
 /*
- * Takes a row that cannot be converted, by its number and as JSON, and why.  A
- * sink may raise.
+ * Takes a row that cannot be converted, by its number and as JSON, and why; one
+ * that is "unread" has not the fields of others.  A sink may raise.
  */
 typedef void (*SyncRawSink)(void *arg,
 							int64 number,
 							const char *raw,
+							bool unread,
 							ErrorData *error);
 
 /* How a source is to be read; lives as long as its reader */

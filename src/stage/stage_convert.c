@@ -209,6 +209,7 @@ put_aside(SyncConverter *converter, ErrorData *error)
 	reading->reject_raw(reading->reject_arg,
 						raw->number,
 						converter->source.print(converter->source.arg, raw),
+						raw->unread,
 						error);
 	if (converter->source.renew)
 		converter->source.renew(converter->source.arg);

@@ -17,6 +17,7 @@
 typedef struct SyncRaw
 {
 	int64 number;
+	bool unread; /* it is as it came, and has not the fields of others */
 } SyncRaw;
 
 /* Where rows come from that have to be converted one by one */

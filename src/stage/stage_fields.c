@@ -65,6 +65,8 @@ void
 sync_stage_fields_read(SyncColumns *columns, SyncRecord *record)
 {
 	clear_fields(columns);
+	if (record->fault)
+		ThrowErrorData(record->fault);
 	if (record->text)
 		read_json(columns, record);
 	else

@@ -144,6 +144,7 @@ take_record(void *arg)
 	else if (!found.kept)
 		copy_cells(&raw->record);
 	reader->passed++;
+	raw->raw.unread = found.fault != NULL;
 	raw->raw.number = found.number ? found.number : reader->passed;
 	if (found.gone)
 		raw->raw.number = -raw->raw.number;

@@ -59,6 +59,7 @@ typedef struct SyncRecord
 	int64 line;		  /* 0: none */
 	bool paged;		  /* "file" is a page, and "line" counts its records */
 	int64 number;	  /* 0: as they come, from 1 */
+	ErrorData *fault; /* why it cannot be read, and is as it came; NULL: it can */
 } SyncRecord;
 
 /* Gives records */
