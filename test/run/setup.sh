@@ -57,6 +57,7 @@ want_server() {
 	want python3 command -v python3
 	want python3-aiosmtpd /usr/bin/python3 -c 'import aiosmtpd.controller'
 	want libipc-run-perl perl -MIPC::Run -e 1
+	want nghttp2-server test -x /usr/sbin/nghttpd
 }
 
 want_cron() {
