@@ -11,7 +11,7 @@ use SyncFake;
 use SyncTest;
 use Test::More;
 
-my $node = start_node('retries', "shared_preload_libraries = 'sync_ext'\nsync_ext.http_private_networks = '127.0.0.0/8'");
+my $node = start_node('retries', "shared_preload_libraries = 'sync_ext'\nsync_ext.workers = 0\nsync_ext.http_private_networks = '127.0.0.0/8'");
 my $fake = SyncFake->start('plain');
 my $url = $fake->url;
 my $auth = q{[{"headers": {"X-Token": "{token.access}"}, "token": {"url": "/token", "form": {"key": "x"}, "values": {"access": "$.access"}}}]};
