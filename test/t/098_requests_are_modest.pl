@@ -111,7 +111,7 @@ my $port = PostgreSQL::Test::Cluster::get_free_port();
 mkdir "$folder/www" or die;
 append_to_file("$folder/www/rows", '[{"id": 1}]');
 my $spoken = '';
-my $nghttpd = IPC::Run::start([ '/usr/sbin/nghttpd', '-v', '-a', '127.0.0.1', '-d', "$folder/www", $port, "$folder/tls.key", "$folder/tls.crt" ],
+my $nghttpd = IPC::Run::start([ 'stdbuf', '-oL', '/usr/sbin/nghttpd', '-v', '-a', '127.0.0.1', '-d', "$folder/www", $port, "$folder/tls.key", "$folder/tls.crt" ],
 	'<', \undef, '>', \$spoken, '2>&1', IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default));
 $nghttpd->pump until $spoken =~ /listen/;
 $node->safe_psql('postgres', qq{SELECT sync_request('https://127.0.0.1:$port/rows?' || n) FROM generate_series(1, 40) AS n});
