@@ -73,6 +73,53 @@ sync_provider_skip_space(const char *at)
 }
 
 /*
+ * Go from the beginning of an object or an array to what is first in it, or behind
+ * it where it is empty: "ended".
+ */
+const char *
+sync_provider_first_in(const char *at, char close, bool *ended)
+{
+	at = sync_provider_skip_space(at + 1);
+	*ended = *at == close;
+	return at + *ended;
+}
+
+/*
+ * Go from behind what is in an object or an array (NULL: it was nothing) to what is
+ * next in it, or behind it at its end.
+ */
+const char *
+sync_provider_next_in(const char *at, char close, bool *ended)
+{
+	if (at == NULL)
+		return NULL;
+	at = sync_provider_skip_space(at);
+	*ended = *at == close;
+	if (*ended)
+		return at + 1;
+	return *at == ',' ? sync_provider_skip_space(at + 1) : NULL;
+}
+
+/*
+ * Go from a member of an object to its value.  The name, behind its quote, has that
+ * length.
+ */
+const char *
+sync_provider_skip_name(const char *at, Size *length, bool *escaped)
+{
+	const char *name = at + 1;
+
+	if (*at != '"')
+		return NULL;
+	at = sync_provider_skip_string(at, escaped);
+	if (at == NULL)
+		return NULL;
+	*length = at - name - 1;
+	at = sync_provider_skip_space(at);
+	return *at == ':' ? sync_provider_skip_space(at + 1) : NULL;
+}
+
+/*
  * Go behind a value that lies so deep.
  */
 static const char *
@@ -116,31 +163,18 @@ static const char *
 skip_members(const char *at, int depth)
 {
 	SyncSliceKind kind;
+	Size length;
 	bool escaped;
+	bool ended;
 
-	at = sync_provider_skip_space(at + 1);
-	if (*at == '}')
-		return at + 1;
-	for (;;)
+	at = sync_provider_first_in(at, '}', &ended);
+	while (at && !ended)
 	{
-		if (*at != '"')
-			return NULL;
-		at = sync_provider_skip_string(at, &escaped);
-		if (at == NULL)
-			return NULL;
-		at = sync_provider_skip_space(at);
-		if (*at != ':')
-			return NULL;
-		at = skip(sync_provider_skip_space(at + 1), &kind, depth);
-		if (at == NULL)
-			return NULL;
-		at = sync_provider_skip_space(at);
-		if (*at == '}')
-			return at + 1;
-		if (*at != ',')
-			return NULL;
-		at = sync_provider_skip_space(at + 1);
+		at = sync_provider_skip_name(at, &length, &escaped);
+		if (at)
+			at = sync_provider_next_in(skip(at, &kind, depth), '}', &ended);
 	}
+	return at;
 }
 
 /*
@@ -150,22 +184,12 @@ static const char *
 skip_elements(const char *at, int depth)
 {
 	SyncSliceKind kind;
+	bool ended;
 
-	at = sync_provider_skip_space(at + 1);
-	if (*at == ']')
-		return at + 1;
-	for (;;)
-	{
-		at = skip(at, &kind, depth);
-		if (at == NULL)
-			return NULL;
-		at = sync_provider_skip_space(at);
-		if (*at == ']')
-			return at + 1;
-		if (*at != ',')
-			return NULL;
-		at = sync_provider_skip_space(at + 1);
-	}
+	at = sync_provider_first_in(at, ']', &ended);
+	while (at && !ended)
+		at = sync_provider_next_in(skip(at, &kind, depth), ']', &ended);
+	return at;
 }
 
 /*

@@ -371,11 +371,14 @@ walk_array(SyncScan *scan, const char *at, int step)
 	bool into = scan->steps[step] == NULL;
 	bool leaves_out = into && step + 1 == scan->nsteps;
 	SyncSliceKind kind;
+	bool ended;
 
-	at = sync_provider_skip_space(at + 1);
+	at = sync_provider_first_in(at, ']', &ended);
 	if (leaves_out)
-		appendBinaryStringInfo(&scan->rest, scan->copied, at - scan->copied);
-	for (bool first = true; *at != ']' || !first; first = false)
+		appendBinaryStringInfo(&scan->rest,
+							   scan->copied,
+							   at - ended - scan->copied);
+	while (!ended)
 	{
 		if (leaves_out)
 			at = read_record(scan, at);
@@ -385,18 +388,13 @@ walk_array(SyncScan *scan, const char *at, int step)
 			at = walk_object(scan, at, step);
 		else
 			at = sync_provider_skip_value(at, &kind);
+		at = sync_provider_next_in(at, ']', &ended);
 		if (at == NULL)
 			return NULL;
-		at = sync_provider_skip_space(at);
-		if (*at == ']')
-			break;
-		if (*at != ',')
-			return NULL;
-		at = sync_provider_skip_space(at + 1);
 	}
 	if (leaves_out)
-		scan->copied = at;
-	return at + 1;
+		scan->copied = at - 1;
+	return at;
 }
 
 /*
@@ -405,45 +403,33 @@ walk_array(SyncScan *scan, const char *at, int step)
 static const char *
 walk_object(SyncScan *scan, const char *at, int step)
 {
-	size_t length = strlen(scan->steps[step]);
+	Size wanted = strlen(scan->steps[step]);
 	SyncSliceKind kind;
 	bool escaped;
+	bool ended;
 	bool found = false;
 
-	at = sync_provider_skip_space(at + 1);
-	if (*at == '}')
-		return at + 1;
-	for (;;)
+	at = sync_provider_first_in(at, '}', &ended);
+	while (at && !ended)
 	{
 		const char *name = at + 1;
+		Size length;
 		bool leads;
 
-		if (*at != '"')
-			return NULL;
-		at = sync_provider_skip_string(at, &escaped);
+		at = sync_provider_skip_name(at, &length, &escaped);
 		if (at == NULL || escaped)
 			return NULL;
-		leads = at - name - 1 == length &&
-				memcmp(name, scan->steps[step], length) == 0;
+		leads =
+			length == wanted && memcmp(name, scan->steps[step], length) == 0;
 		/* of two of one name, jsonb has the last */
 		if (leads && found)
 			return NULL;
 		found |= leads;
-		at = sync_provider_skip_space(at);
-		if (*at != ':')
-			return NULL;
-		at = sync_provider_skip_space(at + 1);
 		at = leads ? walk(scan, at, step + 1)
 				   : sync_provider_skip_value(at, &kind);
-		if (at == NULL)
-			return NULL;
-		at = sync_provider_skip_space(at);
-		if (*at == '}')
-			return at + 1;
-		if (*at != ',')
-			return NULL;
-		at = sync_provider_skip_space(at + 1);
+		at = sync_provider_next_in(at, '}', &ended);
 	}
+	return at;
 }
 
 /*
@@ -489,27 +475,21 @@ static const char *
 read_members(SyncScan *scan, const char *at, ScanNode *node, SyncSlice *slices)
 {
 	bool escaped;
+	bool ended;
 
-	at = sync_provider_skip_space(at + 1);
-	if (*at == '}')
-		return at + 1;
-	for (;;)
+	at = sync_provider_first_in(at, '}', &ended);
+	while (at && !ended)
 	{
 		const char *name = at + 1;
 		SyncSliceKind kind;
 		const char *value;
 		ScanNode *child;
+		Size length;
 
-		if (*at != '"')
+		value = sync_provider_skip_name(at, &length, &escaped);
+		if (value == NULL || escaped)
 			return NULL;
-		at = sync_provider_skip_string(at, &escaped);
-		if (at == NULL || escaped)
-			return NULL;
-		child = find_child(scan, node, name, at - name - 1);
-		at = sync_provider_skip_space(at);
-		if (*at != ':')
-			return NULL;
-		value = sync_provider_skip_space(at + 1);
+		child = find_child(scan, node, name, length);
 		if (child && child->leads_on && *value == '{')
 		{
 			kind = SYNC_SLICE_JSON;
@@ -529,13 +509,9 @@ read_members(SyncScan *scan, const char *at, ScanNode *node, SyncSlice *slices)
 			slice->length = at - value - 2 * quote;
 			slice->kind = kind;
 		}
-		at = sync_provider_skip_space(at);
-		if (*at == '}')
-			return at + 1;
-		if (*at != ',')
-			return NULL;
-		at = sync_provider_skip_space(at + 1);
+		at = sync_provider_next_in(at, '}', &ended);
 	}
+	return at;
 }
 
 /*

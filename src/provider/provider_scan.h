@@ -55,6 +55,15 @@ extern SyncConstant *sync_provider_scan_constant(SyncScan *scan, int i);
 extern const char *sync_provider_skip_value(const char *at, SyncSliceKind *kind);
 extern const char *sync_provider_skip_string(const char *at, bool *escaped);
 extern const char *sync_provider_skip_space(const char *at);
+extern const char *sync_provider_first_in(const char *at,
+										  char close,
+										  bool *ended);
+extern const char *sync_provider_next_in(const char *at,
+										 char close,
+										 bool *ended);
+extern const char *sync_provider_skip_name(const char *at,
+										   Size *length,
+										   bool *escaped);
 
 /* in provider_slice.c */
 extern JsonbValue *sync_provider_slice_value(SyncSlice *slice);
