@@ -40,6 +40,10 @@ typedef struct Room
 static Room *room = NULL; /* NULL: nothing is shared */
 static LWLock *lock = NULL;
 
+static SyncTraffic *enter(Oid database,
+						  const char *provider,
+						  const int64 *tenant,
+						  TimestampTz now);
 static SyncTraffic *find(Oid database,
 						 const char *provider,
 						 const int64 *tenant,
@@ -89,12 +93,10 @@ sync_shmem_traffic_add(Oid database,
 					   const int64 *counts)
 {
 	TimestampTz now = GetCurrentTimestamp();
-	SyncTraffic *traffic;
+	SyncTraffic *traffic = enter(database, provider, tenant, now);
 
-	if (room == NULL)
+	if (traffic == NULL)
 		return;
-	LWLockAcquire(lock, LW_EXCLUSIVE);
-	traffic = find(database, provider, tenant, now);
 	for (int i = 0; i < SYNC_TRAFFIC_COUNTS; i++)
 		traffic->counts[i] += counts[i];
 	if (counts[SYNC_TRAFFIC_REQUESTS] > 0)
@@ -114,12 +116,10 @@ sync_shmem_traffic_fail(Oid database,
 						const ErrorData *error)
 {
 	TimestampTz now = GetCurrentTimestamp();
-	SyncTraffic *traffic;
+	SyncTraffic *traffic = enter(database, provider, tenant, now);
 
-	if (room == NULL)
+	if (traffic == NULL)
 		return;
-	LWLockAcquire(lock, LW_EXCLUSIVE);
-	traffic = find(database, provider, tenant, now);
 	traffic->last_error_at = now;
 	traffic->sqlerrcode = error->sqlerrcode;
 	set_text(traffic->error, SYNC_TRAFFIC_ERROR, error->message);
@@ -148,6 +148,19 @@ sync_shmem_traffic_list(Oid database)
 	for (int i = 0; i < ncopies; i++)
 		list = lappend(list, &copies[i]);
 	return list;
+}
+
+/*
+ * Lock the room, and find what is known of one.  Returns NULL, with nothing locked,
+ * where nothing is counted.
+ */
+static SyncTraffic *
+enter(Oid database, const char *provider, const int64 *tenant, TimestampTz now)
+{
+	if (room == NULL)
+		return NULL;
+	LWLockAcquire(lock, LW_EXCLUSIVE);
+	return find(database, provider, tenant, now);
 }
 
 /*
